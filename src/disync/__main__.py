@@ -1,0 +1,3 @@
+from disync.cli import main
+
+main()

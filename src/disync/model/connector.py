@@ -1,0 +1,161 @@
+"""What a connector author implements. The docstrings are the contract: the suite in tests/contract holds every connector to it.
+
+All calls are synchronous. Readers and writers are used by one thread, except that each split and each sink has its own
+thread: what they share must be safe. A connector raises only the errors of `model.errors`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+
+from disync.model.data import Batch, Dirty, Event, Position, SchemaChange, Table
+from disync.model.run import Checkpoint, Split, Start
+
+
+class Reader(ABC):
+    """Reads what is there: a bounded set of rows."""
+
+    formats: ClassVar[tuple[str, ...]] = ()
+    """Encodings it can deliver besides Arrow, the fastest first."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """Raise BadConfig or Unreachable, with the remedy, if reading cannot work. Returns warnings."""
+
+    @abstractmethod
+    def tables(self) -> list[Table]:
+        """The tables that the step selects, as the source has them now."""
+
+    @abstractmethod
+    def split(self, want: int) -> list[Split]:
+        """Cut the source into about `want` splits; together they hold every row once."""
+
+    @abstractmethod
+    def read(self, split: Split, after: Position | None) -> Iterator[Event]:
+        """Rows of `split` after `after` (None: from its beginning), in the split's order; ends at its end.
+
+        Called again after a crash with the last position that became durable: it must deliver every row after it.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and wake every thread that waits in `read` or `changes`. May be called twice."""
+        return None
+
+
+class ChangeReader(Reader):
+    """Follows a log that has no end. The log comes in one stream (a binlog) or in several (one a shard)."""
+
+    @abstractmethod
+    def streams(self) -> list[Split]:
+        """Every stream there is now, closed ones that still hold records included; asked again when one ends."""
+
+    @abstractmethod
+    def seek(self, stream: Split, start: Start) -> Position:
+        """The position to begin at. Called once in a stream's life: the answer is made durable before the first read."""
+
+    @abstractmethod
+    def changes(self, stream: Split, after: Position) -> Iterator[Event]:
+        """Every change after `after`, in the log's order; Idle when there is none just now (at least once a second).
+
+        Ends only when the stream itself has ended (a sealed shard, read to its last record) or after `close`.
+        """
+
+    @abstractmethod
+    def ack(self, stream: Split, upto: Position) -> None:
+        """All up to `upto` is durable in target and store: the source may forget it. Never called before that."""
+
+
+class Sink(ABC):
+    """Takes the rows of one split, in order, in one thread."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> None:
+        """Take a batch. It may be buffered: only `flush` promises anything."""
+
+    @abstractmethod
+    def alter(self, change: SchemaChange) -> None:
+        """Follow a change of the source's schema."""
+
+    @abstractmethod
+    def last(self) -> Checkpoint | None:
+        """The checkpoint the target itself holds for this split; None where the target cannot hold one."""
+
+    @abstractmethod
+    def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
+        """Make all rows written so far durable, with the checkpoint in the same transaction where there are transactions.
+
+        Returns the rows that the target refused. After an exception nothing is promised: the run starts again
+        from the last checkpoint. A checkpoint with an older epoch than the target has seen raises Fenced.
+        """
+
+    def close(self) -> None:
+        """Let go; rows not flushed are dropped. May be called twice."""
+        return None
+
+
+class Writer(ABC):
+    """Writes into one target."""
+
+    formats: ClassVar[tuple[str, ...]] = ()
+    """Encodings it takes besides Arrow, the fastest first."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""
+
+    @abstractmethod
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """Make or verify the target of each table. Called before the first `open`, and again on every run."""
+
+    @abstractmethod
+    def open(self, split: Split) -> Sink:
+        """A sink for one split."""
+
+    def finish(self) -> None:
+        """All splits are done and flushed (never called for an endless task)."""
+        return None
+
+    def close(self) -> None:
+        """Let go of connections. May be called twice."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a step works: its `parameter` object as written, and the content of the data sources it names."""
+
+    parameter: Mapping[str, Any]
+    sources: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database, project or namespace of a data source, and the names of its tables (GetDataSourceMeta)."""
+
+    name: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One per stepType; the module `disync.connectors.<name>` exports it as CONNECTOR.
+
+    `reader_parameters` and `writer_parameters` are msgspec Structs of the step's `parameter` object: they validate it,
+    list its members for the docs, and whatever they do not know is reported as a warning. `content` is the Struct of the
+    data source's Content. None where the connector cannot read, cannot write, or needs no data source.
+    `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
+    """
+
+    name: str
+    content: type[msgspec.Struct] | None
+    reader_parameters: type[msgspec.Struct] | None
+    writer_parameters: type[msgspec.Struct] | None
+    reader: Callable[[Site], Reader] | None
+    writer: Callable[[Site], Writer] | None
+    probe: Callable[[Mapping[str, Any]], None] | None = None
+    catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None

@@ -1,0 +1,106 @@
+"""What flows from a source to a target: immutable values, in one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NewType
+
+from arro3.core import Array, RecordBatch
+
+from disync.model.types import Kind, storage
+
+Position = NewType("Position", str)
+"""«Resume after this.» Opaque outside its connector, and only ever a place where resuming is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    kind: Kind
+    nullable: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, a topic, a collection. No columns: rows of bytes without a schema (a BLOB topic)."""
+
+    name: str
+    columns: tuple[Column, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows that stay in an encoding which reader and writer share; what `buffers` mean is the format's affair."""
+
+    format: str
+    buffers: tuple[bytes, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one table. `ops` is None for a full load, else one byte a row: I, U or D.
+
+    `position` is the place after the last of these rows.
+    """
+
+    table: Table
+    rows: RecordBatch | Encoded
+    ops: bytes | None
+    position: Position
+
+    @property
+    def count(self) -> int:
+        return self.rows.count if isinstance(self.rows, Encoded) else self.rows.num_rows
+
+    @property
+    def size(self) -> int:
+        """Bytes held, near enough to pace by."""
+        if isinstance(self.rows, Encoded):
+            return sum(len(buffer) for buffer in self.rows.buffers)
+        return int(self.rows.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    before: Table
+    after: Table
+    kind: str
+    statement: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to deliver now; the source has been read up to here."""
+
+    position: Position
+
+
+Event = Batch | SchemaChange | Idle
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """A row that the target refused: kept, counted against the limit, replayable. `row` is JSON text."""
+
+    table: str
+    row: str
+    reason: str
+    position: Position
+
+
+def record_batch(table: Table, rows: Sequence[Sequence[Any]]) -> RecordBatch:
+    """Rows of Python values, in the storage of their kinds (`types.storage`), as one Arrow record batch."""
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in table.columns]
+    arrays = [Array(list(values), storage(c.kind)) for c, values in zip(table.columns, columns, strict=True)]
+    return RecordBatch.from_pydict({c.name: a for c, a in zip(table.columns, arrays, strict=True)})
+
+
+def rows_of(batch: RecordBatch) -> list[tuple[Any, ...]]:
+    """The rows of a record batch as tuples of Python values: the slow way, for tests, dirty rows and plain targets."""
+    columns: list[list[Any]] = [batch.column(i).to_pylist() for i in range(batch.num_columns)]
+    return list(zip(*columns, strict=True))

@@ -1,0 +1,95 @@
+"""Every error is one of ours.
+
+    DISyncError
+    ├── Refused              a business failure: HTTP 200, Data.Status "fail", Data.Message
+    ├── ApiError             a hard failure of a request: 4xx or 5xx and the vendor's envelope
+    │   ├── ParamInvalid     400 Param.Invalid, as in GetDISyncTask, error codes
+    │   ├── ForbiddenAccess  403 Forbidden.Access
+    │   └── InternalError    500 InternalError.System
+    └── TaskError            a running task met it; `retry` says whether a failover may cure it
+        ├── Unreachable      the other system does not answer (retry)
+        ├── BadConfig        the task or the data source is wrong (no retry)
+        ├── PositionGone     the source no longer holds the position (no retry)
+        ├── DirtyLimit       more refused rows than the task allows (no retry)
+        └── Fenced           another run of the task has taken over (no retry, silent stop)
+
+Drivers' exceptions stop at the connector and become a TaskError there (`raise ... from`).
+"""
+
+from __future__ import annotations
+
+
+class DISyncError(Exception):
+    """The root. `str(error)` is a sentence that tells the user what is wrong and what to do."""
+
+
+class Refused(DISyncError):
+    """What was asked cannot be done, and the caller is told why in the answer's own form.
+
+    `code` is for the envelopes that have an ErrorCode member (files, nodes); the others show only the text.
+    """
+
+    def __init__(self, message: str, code: str = "Invalid.Operation") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ApiError(DISyncError):
+    """A hard failure: the vendor's envelope `RequestId, HostId, Code, Message, Recommend` under an HTTP status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class ParamInvalid(ApiError):
+    """400 Param.Invalid; names the parameter and says what it must be."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(400, "Param.Invalid", f"The parameter is invalid. {name}: {why}")
+
+
+class ForbiddenAccess(ApiError):
+    """403 Forbidden.Access: another workspace's object, or a write by a visitor."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Forbidden.Access", "Access is forbidden.")
+
+
+class InternalError(ApiError):
+    """500 InternalError.System: ours; the log holds the request id and the cause."""
+
+    def __init__(self) -> None:
+        super().__init__(500, "InternalError.System", "An internal error occurred.")
+
+
+class TaskError(DISyncError):
+    """A running task met it. `code` is stable; `retry` says whether another run may succeed."""
+
+    code = "TaskError"
+    retry = True
+
+
+class Unreachable(TaskError):
+    code = "Unreachable"
+
+
+class BadConfig(TaskError):
+    code = "BadConfig"
+    retry = False
+
+
+class PositionGone(TaskError):
+    code = "PositionGone"
+    retry = False
+
+
+class DirtyLimit(TaskError):
+    code = "DirtyLimit"
+    retry = False
+
+
+class Fenced(TaskError):
+    code = "Fenced"
+    retry = False

@@ -1,0 +1,81 @@
+"""A job as it runs: plain data that may cross a process or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from disync.model.data import Position, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A piece of a source that is read in order by one reader: a key range, a file, a shard, a binlog.
+
+    `id` is unique in its source and stable over restarts: checkpoints are kept under it.
+    `at` places the split in the source's key space, 0 <= at < 1: rows with equal keys come from splits with equal `at`.
+    `parents` are the splits that must be read to their end before this one begins (a shard born of a split or merge).
+    `format` is the encoding that plan chose; None means Arrow.
+    """
+
+    id: str
+    table: Table
+    at: float = 0.0
+    parents: tuple[str, ...] = ()
+    bounds: str = ""
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a stream begins that has no checkpoint: `earliest`, `latest`, or `time` (ms since 1970, in `time_ms`)."""
+
+    at: str = "earliest"
+    time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`failovers` in `failover_minutes` before the task stops for good; `dirty` rows allowed (None: no limit)."""
+
+    failovers: int = 100
+    failover_minutes: int = 5
+    dirty: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run of a deployed job, ready to be placed: everything a worker needs, secrets included (never logged).
+
+    `epoch` grows with every run that is placed; whoever holds an older one is fenced off.
+    `sources` holds the content of each data source that the job names.
+    """
+
+    id: int
+    name: str
+    epoch: int
+    code: str
+    sources: Mapping[str, Mapping[str, Any]]
+    start: Start = field(default_factory=Start)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All rows of `split` up to `position` are durable in the target. `done`: the split is read to its end."""
+
+    split: str
+    position: Position
+    epoch: int
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run has done since it began; rows and bytes as read and as accepted by the target."""
+
+    rows_read: int = 0
+    bytes_read: int = 0
+    rows_written: int = 0
+    rows_dirty: int = 0
