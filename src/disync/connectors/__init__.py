@@ -15,7 +15,7 @@ KNOWN = {
 
 @cache
 def find(step_type: str) -> Connector | None:
-    """The connector of a stepType, whatever its case (`LogHub` and `loghub` are both published); None if there is none."""
+    """The connector of a stepType, in any case (`LogHub` and `loghub` are both published); None if there is none."""
     module = KNOWN.get(step_type.lower())
     if module is None:
         return None

@@ -1,4 +1,4 @@
-"""What a connector author implements. The docstrings are the contract: the suite in tests/contract holds every connector to it.
+"""What a connector author implements: the docstrings are the contract, and tests/contract holds every connector to it.
 
 All calls are synchronous. Readers and writers are used by one thread, except that each split and each sink has its own
 thread: what they share must be safe. A connector raises only the errors of `model.errors`.
@@ -56,7 +56,7 @@ class ChangeReader(Reader):
 
     @abstractmethod
     def seek(self, stream: Split, start: Start) -> Position:
-        """The position to begin at. Called once in a stream's life: the answer is made durable before the first read."""
+        """The position to begin at. Called once in a stream's life, and made durable before the first read."""
 
     @abstractmethod
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
@@ -87,7 +87,7 @@ class Sink(ABC):
 
     @abstractmethod
     def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
-        """Make all rows written so far durable, with the checkpoint in the same transaction where there are transactions.
+        """Make all rows written so far durable, with the checkpoint in the same transaction where the target has them.
 
         Returns the rows that the target refused. After an exception nothing is promised: the run starts again
         from the last checkpoint. A checkpoint with an older epoch than the target has seen raises Fenced.
@@ -146,8 +146,8 @@ class Connector:
     """One per stepType; the module `disync.connectors.<name>` exports it as CONNECTOR.
 
     `reader_parameters` and `writer_parameters` are msgspec Structs of the step's `parameter` object: they validate it,
-    list its members for the docs, and whatever they do not know is reported as a warning. `content` is the Struct of the
-    data source's Content. None where the connector cannot read, cannot write, or needs no data source.
+    list its members for the docs, and whatever they do not know is reported as a warning. `content` is the Struct of
+    the data source's Content. None where the connector cannot read, cannot write, or needs no data source.
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
     """
 
