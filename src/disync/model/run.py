@@ -46,17 +46,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run of a deployed job, ready to be placed: everything a worker needs, secrets included (never logged).
+    """One run of a deployed job, ready to be placed: everything a worker needs, secrets included (kept out of repr).
 
-    `epoch` grows with every run that is placed; whoever holds an older one is fenced off.
-    `sources` holds the content of each data source that the job names.
+    `code` is the job as the user wrote it; `epoch` grows with every run that is placed, and whoever holds an older one
+    is fenced off. `sources` holds the content of each data source that the job names.
     """
 
     id: int
     name: str
     epoch: int
     code: str
-    sources: Mapping[str, Mapping[str, Any]]
+    sources: Mapping[str, Mapping[str, Any]] = field(repr=False)
     start: Start = field(default_factory=Start)
     limits: Limits = field(default_factory=Limits)
 
@@ -79,3 +79,11 @@ class Tally:
     bytes_read: int = 0
     rows_written: int = 0
     rows_dirty: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.rows_read + other.rows_read,
+            self.bytes_read + other.bytes_read,
+            self.rows_written + other.rows_written,
+            self.rows_dirty + other.rows_dirty,
+        )

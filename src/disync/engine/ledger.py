@@ -1,0 +1,51 @@
+"""What the engine asks of whoever remembers for it. The services implement it over the store; `Notebook` in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from disync.model.data import Dirty
+from disync.model.run import Checkpoint, Tally
+
+
+class Ledger(Protocol):
+    """The durable memory of one run. Every call is atomic, and raises Fenced when a newer run has taken over."""
+
+    def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """The last checkpoint of every split this task has ever begun, by split id."""
+
+    def begin(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Remember where splits begin, all or none: a crash right after must not choose other places."""
+
+    def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
+        """Remember that everything up to `checkpoint` is durable in the target, with the rows it refused.
+
+        `tally` is what was done since the last save of this split. Returns the task's refused rows in all.
+        """
+
+
+class Notebook:
+    """A ledger in memory, for a run without a server (`disync run`) and for tests of the loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self.dirty: list[Dirty] = []
+        self.tally = Tally()
+
+    def checkpoints(self) -> Mapping[str, Checkpoint]:
+        with self._lock:
+            return dict(self._checkpoints)
+
+    def begin(self, checkpoints: Sequence[Checkpoint]) -> None:
+        with self._lock:
+            self._checkpoints.update({c.split: c for c in checkpoints})
+
+    def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
+        with self._lock:
+            self._checkpoints[checkpoint.split] = checkpoint
+            self.dirty.extend(dirty)
+            self.tally = self.tally + tally
+            return len(self.dirty)

@@ -1,0 +1,76 @@
+"""Job → pipeline: which connectors, which encoding between them, how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from disync.connectors import find
+from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
+from disync.model.errors import BadConfig
+from disync.model.job import Job, Step, parse
+from disync.model.run import Split, Task
+
+PARALLEL = 3
+"""Splits of a bounded read when the job does not say (`setting.speed.concurrent`; DataWorks' default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """An opened job: one reader, one writer, and the encoding that both agreed on (None: Arrow)."""
+
+    reader: Reader
+    writer: Writer
+    format: str | None
+    parallel: int
+    bytes_per_second: float | None
+
+    def splits(self) -> list[Split]:
+        """What there is to read now. An endless source may have more the next time it is asked."""
+        found = self.reader.streams() if isinstance(self.reader, ChangeReader) else self.reader.split(self.parallel)
+        return [replace(split, format=self.format) for split in found]
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
+
+
+def plan(task: Task) -> Pipeline:
+    """Open what the task needs. Raises BadConfig when the job names something that does not exist."""
+    job = parse(task.code)
+    reader = _open_reader(job, job.source, task.sources)
+    writer = _open_writer(job.target, task.sources)
+    shared = next((f for f in reader.formats if f in writer.formats), None)
+    speed = job.setting.get("speed") or {}
+    return Pipeline(reader, writer, shared, int(speed.get("concurrent") or PARALLEL), _rate(speed))
+
+
+def _rate(speed: Mapping[str, Any]) -> float | None:
+    """Bytes a second; `mbps` counts only with `throttle: true`, and means megabytes despite its name."""
+    return float(speed["mbps"]) * 1_000_000 if speed.get("throttle") and speed.get("mbps") else None
+
+
+def _open_reader(job: Job, step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:
+    connector = _connector(step)
+    if connector.reader is None:
+        raise BadConfig(f"{step.path}.stepType: {step.step_type} cannot be read from.")
+    return connector.reader(_site(step, sources))
+
+
+def _open_writer(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Writer:
+    connector = _connector(step)
+    if connector.writer is None:
+        raise BadConfig(f"{step.path}.stepType: {step.step_type} cannot be written to.")
+    return connector.writer(_site(step, sources))
+
+
+def _connector(step: Step) -> Connector:
+    connector = find(step.step_type)
+    if connector is None:
+        raise BadConfig(f"{step.path}.stepType: there is no connector named {step.step_type}.")
+    return connector
+
+
+def _site(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Site:
+    return Site(step.parameter, {name: sources[name] for name in step.data_sources if name in sources})

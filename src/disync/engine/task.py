@@ -1,0 +1,236 @@
+"""The loop: read → write → flush → save → ack, one thread a split.
+
+The order of the last three is what the whole engine rests on: rows are durable in the target, then the position in the
+store, then the source is told. In any other order a crash loses rows. What a crash between the first two repeats is at
+most the rows written since the last checkpoint (`pace.FLUSH_ROWS` a split, or one batch if that is larger), and nothing
+where the target keeps the checkpoint itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Protocol
+
+import structlog
+
+from disync.engine.ledger import Ledger
+from disync.engine.pace import FlushPace, Throttle
+from disync.engine.plan import Pipeline
+from disync.model.connector import ChangeReader, Sink
+from disync.model.data import Batch, Event, Idle, Position, SchemaChange
+from disync.model.errors import DirtyLimit, Fenced
+from disync.model.run import Checkpoint, Split, Start, Tally, Task
+
+log = structlog.get_logger()
+
+DISCOVER_SECONDS = 5.0
+"""How often an endless source is asked for new streams while none of the known ones ends."""
+
+
+class Lease(Protocol):
+    @property
+    def valid(self) -> bool: ...
+
+
+class Run:
+    """One run of a task: owns its reader, its writer and a thread for every split that is being read."""
+
+    def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger, lease: Lease) -> None:
+        self._pipeline = pipeline
+        self._task = task
+        self._ledger = ledger
+        self._lease = lease
+        self._throttle = Throttle(pipeline.bytes_per_second)
+        self._threads: dict[str, threading.Thread] = {}
+        self._ended: set[str] = set()
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self.running = False
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.running = False
+        self._pipeline.close()
+
+    def stop(self) -> None:
+        """Ask the run to flush, save and end. Returns at once; `go` returns when it has."""
+        self._stopping.set()
+        self._changed.set()
+        self._pipeline.reader.close()
+
+    def go(self) -> None:
+        """Run to the end of the source, or until `stop`. Raises the error that ended the run."""
+        for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
+            log.warning(warning, task=self._task.id)
+        self._pipeline.writer.prepare(self._pipeline.reader.tables())
+        checkpoints = self._begin()
+        self._ended = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
+        self.running = True
+        try:
+            self._supervise(checkpoints)
+        except BaseException as failure:
+            self._failure = self._failure or failure
+        finally:
+            self._pipeline.reader.close()
+            for thread in self._threads.values():
+                thread.join()
+        if self._failure is not None:
+            raise self._failure
+        if not self._stopping.is_set():
+            self._pipeline.writer.finish()
+
+    def _begin(self) -> Mapping[str, Checkpoint]:
+        """The checkpoints to go on from; at a task's first run every stream's beginning, saved before it is read."""
+        known = self._ledger.checkpoints()
+        if not known and isinstance(self._pipeline.reader, ChangeReader):
+            self._ledger.begin(
+                [self._first(self._pipeline.reader, stream, self._task.start) for stream in self._pipeline.splits()]
+            )
+            known = self._ledger.checkpoints()
+        return known
+
+    def _first(self, reader: ChangeReader, stream: Split, start: Start) -> Checkpoint:
+        return Checkpoint(stream.id, reader.seek(stream, start), self._task.epoch)
+
+    def _supervise(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Start a thread for every split whose parents have been read to their end, until all is read."""
+        while not self._stopping.is_set() and self._failure is None:
+            splits = self._pipeline.splits()
+            present = {split.id for split in splits}
+            for split in splits:
+                ready = not any(parent in present and parent not in self._ended for parent in split.parents)
+                if ready and split.id not in self._ended and split.id not in self._threads:
+                    self._launch(split, checkpoints.get(split.id))
+            if not self._threads and present <= self._ended:
+                return
+            self._changed.wait(DISCOVER_SECONDS)
+            self._changed.clear()
+            for split_id in [s for s, thread in self._threads.items() if s in self._ended and not thread.is_alive()]:
+                del self._threads[split_id]
+
+    def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
+        thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
+        self._threads[split.id] = thread
+        thread.start()
+
+    def _carry(self, split: Split, checkpoint: Checkpoint | None) -> None:
+        try:
+            sink = self._pipeline.writer.open(split)
+            try:
+                self._read(split, sink, sink.last() or checkpoint)
+            finally:
+                sink.close()
+        except BaseException as failure:
+            if self._failure is None:
+                self._failure = failure
+        finally:
+            self._changed.set()
+
+    def _read(self, split: Split, sink: Sink, checkpoint: Checkpoint | None) -> None:
+        reader = self._pipeline.reader
+        if not isinstance(reader, ChangeReader):
+            after = checkpoint.position if checkpoint else None
+            SplitRun(self, split, sink, after).take_all(reader.read(split, after))
+            return
+        if checkpoint is None:
+            # Born after the task began (a shard of a split): everything in it is new.
+            checkpoint = self._first(reader, split, Start())
+            self._ledger.begin([checkpoint])
+        SplitRun(self, split, sink, checkpoint.position).take_all(reader.changes(split, checkpoint.position))
+
+    # What a SplitRun asks of its run.
+
+    @property
+    def epoch(self) -> int:
+        return self._task.epoch
+
+    @property
+    def halted(self) -> bool:
+        return self._stopping.is_set() or self._failure is not None
+
+    def admit(self, size: int) -> None:
+        """Called before every write: keeps the rate, and holds back a run whose lease may have passed to another."""
+        self._throttle.take(size)
+        if not self._lease.valid:
+            raise Fenced("The lease of this run could not be renewed in time.")
+
+    def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally) -> None:
+        """Flush, then save, then ack. Never another order."""
+        dirty = sink.flush(checkpoint)
+        refused = self._ledger.save(checkpoint, dirty, tally + Tally(rows_written=-len(dirty), rows_dirty=len(dirty)))
+        limit = self._task.limits.dirty
+        if dirty and limit is not None and refused > limit:
+            raise DirtyLimit(
+                f"{refused} rows were refused by the target and errorLimit.record allows {limit}; the last: "
+                f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
+            )
+
+    def acknowledge(self, split: Split, upto: Position) -> None:
+        if isinstance(self._pipeline.reader, ChangeReader):
+            self._pipeline.reader.ack(split, upto)
+
+    def split_ended(self, split: Split) -> None:
+        self._ended.add(split.id)
+
+
+class SplitRun:
+    """The loop over one split's events, in one thread."""
+
+    def __init__(self, run: Run, split: Split, sink: Sink, after: Position | None) -> None:
+        self._run = run
+        self._split = split
+        self._sink = sink
+        self._pace = FlushPace()
+        self._tally = Tally()
+        self._position = after
+        self._saved = after
+
+    def take_all(self, events: Iterator[Event]) -> None:
+        for event in events:
+            self._take(event)
+            if self._pace.due or isinstance(event, Idle):
+                self._commit()
+            if self._run.halted:
+                break
+        if self._run.halted:
+            self._commit()
+        else:
+            self._commit(done=True)
+            self._run.split_ended(self._split)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Batch():
+                self._write(event)
+            case SchemaChange():
+                # Rows before the change keep the old shape: they are durable before the target's shape changes.
+                self._commit()
+                self._sink.alter(event)
+            case Idle():
+                pass
+        self._position = event.position
+
+    def _write(self, batch: Batch) -> None:
+        if not self._pace.fits(batch.count):
+            self._commit()
+        self._run.admit(batch.size)
+        self._sink.write(batch)
+        self._pace.wrote(batch.count)
+        self._tally += Tally(rows_read=batch.count, bytes_read=batch.size, rows_written=batch.count)
+
+    def _commit(self, done: bool = False) -> None:
+        if self._position == self._saved and not done:
+            return
+        position = self._position or Position("")
+        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done), self._sink, self._tally)
+        self._run.acknowledge(self._split, position)
+        self._saved = self._position
+        self._tally = Tally()
+        self._pace.flushed()

@@ -1,0 +1,152 @@
+"""A worker: one process that hosts many runs.
+
+It takes runs that nobody holds, keeps its hold on them, and stops what is no longer wanted. A worker that cannot renew
+its leases stops its runs by itself before they expire, so that two workers never run one task; should it be frozen
+and wake up late, the lease check before every write holds it back, and epochs reject what it saves.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from disync.engine.dispatch import LEASE_SECONDS, Dispatch, Hold
+from disync.engine.plan import plan
+from disync.engine.task import Run
+from disync.model.errors import DISyncError, Fenced, TaskError
+from disync.model.run import Task
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.2
+"""Between two looks at what is wanted: the most that a start or a stop waits here."""
+
+MAX_RUNS = 1000
+
+
+class Lease:
+    """The worker's own clock on its leases: `valid` turns false well before another worker may take over."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def renewed(self, at: float) -> None:
+        self._until = at + LEASE_SECONDS * 0.7
+
+    @property
+    def valid(self) -> bool:
+        return time.monotonic() < self._until
+
+
+@dataclass(slots=True)
+class Hosted:
+    task: Task
+    thread: threading.Thread
+    run: Run | None = None
+    stopping: bool = False
+
+
+class Worker:
+    def __init__(self, name: str, dispatch: Dispatch) -> None:
+        self._name = name
+        self._dispatch = dispatch
+        self._lease = Lease()
+        self._hosted: dict[Hold, Hosted] = {}
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Ask every run to flush and end; `work` returns when they have. Safe in a signal handler."""
+        self._stop.set()
+
+    def work(self, parent: int | None = None) -> None:
+        """Host runs until `stop`, or until the process `parent` is gone."""
+        while not self._stop.wait(TICK_SECONDS):
+            if parent is not None and os.getppid() != parent:
+                log.warning("the server is gone: this worker stops", worker=self._name)
+                break
+            self._tick()
+        self._drain()
+
+    def _tick(self) -> None:
+        try:
+            self._renew()
+            self._claim()
+        except Exception:
+            # The store may be away for a moment; the lease decides how long the runs may go on without it.
+            log.exception("cannot reach the store", worker=self._name)
+            if not self._lease.valid and self._hosted:
+                log.error("leases could not be renewed: stopping all runs", worker=self._name)
+                for hosted in list(self._hosted.values()):
+                    self._halt(hosted)
+
+    def _renew(self) -> None:
+        before = time.monotonic()
+        running = {hold for hold, hosted in list(self._hosted.items()) if hosted.run is not None and hosted.run.running}
+        wanted = self._dispatch.renew(self._name, running)
+        self._lease.renewed(before)
+        for hold, hosted in list(self._hosted.items()):
+            if hold not in wanted:
+                self._halt(hosted)
+
+    def _claim(self) -> None:
+        if len(self._hosted) >= MAX_RUNS:
+            return
+        task = self._dispatch.claim(self._name)
+        if task is None:
+            return
+        hosted = Hosted(task, threading.Thread(target=self._host, args=(task,), name=f"task-{task.id}", daemon=True))
+        self._hosted[Hold(task.id, task.epoch)] = hosted
+        hosted.thread.start()
+
+    def _halt(self, hosted: Hosted) -> None:
+        hosted.stopping = True
+        if hosted.run is not None:
+            hosted.run.stop()
+
+    def _host(self, task: Task) -> None:
+        hold = Hold(task.id, task.epoch)
+        hosted = self._hosted[hold]
+        error: TaskError | None = None
+        log.info("run begins", task=task.id, name=task.name, epoch=task.epoch, worker=self._name)
+        try:
+            with Run(plan(task), task, self._dispatch.ledger(task), self._lease) as run:
+                hosted.run = run
+                if hosted.stopping:
+                    run.stop()
+                run.go()
+        except TaskError as failure:
+            error = failure
+        except DISyncError as failure:
+            error = _as_task_error(failure)
+        except Exception as failure:
+            log.exception("a run failed in a way nobody foresaw", task=task.id, epoch=task.epoch)
+            error = TaskError(f"{type(failure).__name__}: {failure}")
+        finally:
+            self._hosted.pop(hold, None)
+        log.info("run ends", task=task.id, epoch=task.epoch, error=str(error) if error else None)
+        if not isinstance(error, Fenced):
+            self._finish(task, error)
+
+    def _finish(self, task: Task, error: TaskError | None) -> None:
+        try:
+            self._dispatch.finish(task, error)
+        except Exception:
+            # Not told: the lease runs out by itself and the task fails over.
+            log.exception("cannot report the end of a run", task=task.id, epoch=task.epoch)
+
+    def _drain(self) -> None:
+        for hosted in list(self._hosted.values()):
+            self._halt(hosted)
+        deadline = time.monotonic() + 7.0
+        for hosted in list(self._hosted.values()):
+            hosted.thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _as_task_error(failure: DISyncError) -> TaskError:
+    error = TaskError(str(failure))
+    error.retry = False
+    return error

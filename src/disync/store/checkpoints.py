@@ -1,0 +1,53 @@
+"""Rows of `checkpoint` and `dirty`: how far each split is durable in its target, and what the target refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from disync.model.data import Dirty, Position
+from disync.model.run import Checkpoint
+from disync.store.schema import checkpoint, dirty
+
+
+def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
+    rows = db.execute(select(checkpoint).where(checkpoint.c.file_id == file_id))
+    return {r.split: Checkpoint(r.split, Position(r.position), r.epoch, bool(r.done)) for r in rows}
+
+
+def put(db: Connection, file_id: int, mark: Checkpoint, now_ms: int) -> None:
+    values: dict[str, Any] = {"position": mark.position, "epoch": mark.epoch, "done": mark.done, "updated_ms": now_ms}
+    changed = db.execute(
+        update(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split == mark.split).values(**values)
+    )
+    if changed.rowcount == 0:
+        db.execute(insert(checkpoint).values(file_id=file_id, split=mark.split, **values))
+
+
+def forget(db: Connection, file_id: int) -> None:
+    """The task begins anew at its next start."""
+    db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id))
+
+
+def keep_dirty(db: Connection, file_id: int, rows: Sequence[Dirty], now_ms: int) -> None:
+    if rows:
+        db.execute(
+            insert(dirty),
+            [
+                {
+                    "file_id": file_id,
+                    "table_name": row.table,
+                    "row": row.row,
+                    "reason": row.reason,
+                    "position": row.position,
+                    "at_ms": now_ms,
+                }
+                for row in rows
+            ],
+        )
+
+
+def forget_dirty(db: Connection, file_id: int) -> None:
+    db.execute(delete(dirty).where(dirty.c.file_id == file_id))
