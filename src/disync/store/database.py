@@ -1,0 +1,148 @@
+"""The store's database: SQLite in a file, or PostgreSQL by URL, behind the same two doors.
+
+`Store.read()` gives a connection that sees one moment; `Store.write()` one transaction, committed at the end and rolled
+back on an error. On SQLite a writer takes the write lock at its beginning (BEGIN IMMEDIATE), so that it waits its turn
+instead of failing half way. `Store.quick` is for the few statements that every request needs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from disync.store.quick import PostgresQuick, Quick, SqliteQuick
+
+BUSY_MS = 5000
+_OPEN_ATTEMPTS = 50
+
+
+class Store:
+    """Owns the engine and each thread's quick connection. One for a process; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+        self._local = threading.local()
+        self._all_quick: list[Quick] = []
+        self._lock = threading.Lock()
+        self._readers = engine if self.sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+        self._writers = engine.execution_options(disync_writer=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self._writers.begin() as connection:
+            yield connection
+
+    @property
+    def quick(self) -> Quick:
+        """This thread's own connection for single statements, each a transaction of its own."""
+        found: Quick | None = getattr(self._local, "quick", None)
+        if found is None:
+            found = self._local.quick = self._open_quick()
+            with self._lock:
+                self._all_quick.append(found)
+        return found
+
+    def alone(self, connection: Connection, name: str) -> None:
+        """Until the end of this transaction, no other writer is in a section of this name."""
+        if not self.sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"disync {name}"})
+
+    def reachable(self) -> bool:
+        """Whether the database answers (readiness)."""
+        try:
+            return self.quick.one("SELECT 1") is not None
+        except Exception:
+            return False
+
+    def close(self) -> None:
+        """Let go of every connection, also those of threads that have ended."""
+        with self._lock:
+            for quick in self._all_quick:
+                quick.close()
+            self._all_quick.clear()
+        self._local = threading.local()
+        self.engine.dispose()
+
+    def _open_quick(self) -> Quick:
+        url = self.engine.url
+        if self.sqlite:
+            return SqliteQuick(str(url.database), BUSY_MS)
+        return PostgresQuick(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def open_store(home: Path, url: str | None = None) -> Store:
+    """The store of `home`, or the one that `url` (postgresql://…) names. Makes no tables: see migrations.migrate."""
+    return Store(_postgres(url) if url else _sqlite(home))
+
+
+def _sqlite(home: Path) -> Engine:
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "disync.db"
+    # Connections go from thread to thread through the pool, one user at a time.
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        max_overflow=32,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    _use_wal(path)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # None: the driver begins no transaction of its own; _begin_sqlite does.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writer = connection.get_execution_options().get("disync_writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _use_wal(path: Path) -> None:
+    """Set WAL mode, which stays with the file. SQLite does not wait for a second process that does the same."""
+    for attempt in range(_OPEN_ATTEMPTS):
+        connection = sqlite3.connect(path, timeout=BUSY_MS / 1000)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            path.chmod(0o600)
+            return
+        except sqlite3.OperationalError:
+            if attempt == _OPEN_ATTEMPTS - 1:
+                raise
+            time.sleep(0.05)
+        finally:
+            connection.close()
+
+
+def _postgres(url: str) -> Engine:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ValueError(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://")
+    return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16)
+
+
+def transient(error: OperationalError) -> bool:
+    """Whether the same transaction may succeed when it is tried again."""
+    reason = str(error.orig)
+    return "locked" in reason or "deadlock" in reason or "connection" in reason

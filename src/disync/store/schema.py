@@ -1,0 +1,264 @@
+"""Every table of the store. SQLite and PostgreSQL hold the same shape.
+
+All ids stay below 2^53, so that clients whose numbers are doubles keep them exact. Times are milliseconds since 1970.
+Secrets are sealed by the vault before they come here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    true,
+)
+
+metadata = MetaData()
+# SQLite only numbers rows by itself for a column of exactly this type.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+FIRST_WORKSPACE = 10000
+FIRST_FILE = 1000001
+
+
+def _id(start: int = 1) -> Column[int]:
+    return Column("id", Id, Identity(start=start), primary_key=True)
+
+
+def _ms(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    Column("root", Boolean, nullable=False, server_default=false()),
+)
+
+# `lookup` is the SHA-256 of the access key id; `hint` is what a list may show of it.
+access_key = Table(
+    "access_key",
+    metadata,
+    Column("lookup", Text, primary_key=True),
+    _text("hint"),
+    Column("user_id", ForeignKey("user.id"), nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    _ms("created_ms"),
+)
+
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    _ms("expires_ms"),
+    Index("nonce_expires", "expires_ms"),
+    sqlite_with_rowid=False,
+)
+
+workspace = Table(
+    "workspace",
+    metadata,
+    _id(FIRST_WORKSPACE),
+    Column("identifier", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("description"),
+    Column("mode", Integer, nullable=False, server_default="2"),
+    Column("download", Boolean, nullable=False, server_default=true()),
+    Column("development", Boolean, nullable=False, server_default=true()),
+    _text("tags", "[]"),
+    Column("owner_id", ForeignKey("user.id"), nullable=False),
+    _ms("created_ms"),
+    _ms("modified_ms"),
+    sqlite_autoincrement=True,
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("workspace_id", ForeignKey("workspace.id"), primary_key=True),
+    Column("user_id", ForeignKey("user.id"), primary_key=True),
+    Column("role", Text, nullable=False),
+)
+
+# `type`: 4 is data integration, as in ListResourceGroups.
+resource_group = Table(
+    "resource_group",
+    metadata,
+    _id(),
+    Column("identifier", Text, nullable=False, unique=True),
+    _text("name"),
+    Column("type", Integer, nullable=False, server_default="4"),
+    _ms("created_ms"),
+)
+
+business = Table(
+    "business",
+    metadata,
+    _id(),
+    Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
+    _text("name"),
+    _text("description"),
+    Column("owner_id", ForeignKey("user.id"), nullable=False),
+    _text("use_type", "NORMAL"),
+    _ms("created_ms"),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("business_id", ForeignKey("business.id")),
+    UniqueConstraint("workspace_id", "path"),
+    Index("folder_parent", "workspace_id", "parent"),
+)
+
+# A row of a deleted file stays, so that its id is never a new file's.
+file = Table(
+    "file",
+    metadata,
+    _id(FIRST_FILE),
+    Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
+    Column("file_type", Integer, nullable=False),
+    Column("task_type", Text),
+    _text("name"),
+    Column("folder_id", ForeignKey("folder.id"), nullable=False),
+    Column("business_id", ForeignKey("business.id")),
+    _text("content"),
+    Column("resource_group", Text),
+    Column("task_param", Text),
+    Column("owner_id", ForeignKey("user.id"), nullable=False),
+    Column("last_editor_id", ForeignKey("user.id"), nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("commit_status", Integer, nullable=False, server_default="0"),
+    _ms("created_ms"),
+    _ms("edited_ms"),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
+    sqlite_autoincrement=True,
+)
+_live = ~file.c.deleted
+Index("file_name", file.c.workspace_id, file.c.name, unique=True, sqlite_where=_live, postgresql_where=_live)
+
+client_token = Table(
+    "client_token",
+    metadata,
+    Column("workspace_id", BigInteger, primary_key=True),
+    Column("action", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    _text("request"),
+    _text("result"),
+    _ms("created_ms"),
+)
+
+data_source = Table(
+    "data_source",
+    metadata,
+    _id(),
+    Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("sub_type", Text),
+    Column("env", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    _text("description"),
+    Column("creator_id", ForeignKey("user.id"), nullable=False),
+    Column("editor_id", ForeignKey("user.id"), nullable=False),
+    _ms("created_ms"),
+    _ms("modified_ms"),
+    UniqueConstraint("workspace_id", "name", "env"),
+    sqlite_autoincrement=True,
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    _text("name"),
+    _text("content"),
+    Column("resource_group", Text),
+    _ms("deployed_ms"),
+    Column("deployer_id", ForeignKey("user.id"), nullable=False),
+)
+
+# `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does.
+instance = Table(
+    "instance",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    _text("desired", "STOP"),
+    Column("start_at", Text),
+    Column("start_time_ms", BigInteger),
+    Column("failover_count", Integer),
+    Column("failover_minutes", Integer),
+    Column("dirty_limit", BigInteger),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("worker", Text),
+    _count("lease_until_ms"),
+    Column("running", Boolean, nullable=False, server_default=false()),
+    Column("message", Text),
+    Column("started_ms", BigInteger),
+    Column("stopped_ms", BigInteger),
+    _count("rows_read"),
+    _count("bytes_read"),
+    _count("rows_written"),
+    _count("rows_dirty"),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("split", Text, primary_key=True),
+    _text("position"),
+    Column("epoch", Integer, nullable=False),
+    Column("done", Boolean, nullable=False, server_default=false()),
+    _ms("updated_ms"),
+)
+
+failover = Table(
+    "failover",
+    metadata,
+    _id(),
+    Column("file_id", ForeignKey("file.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    _ms("at_ms"),
+    _text("reason"),
+    Index("failover_file", "file_id", "at_ms"),
+)
+
+dirty = Table(
+    "dirty",
+    metadata,
+    _id(),
+    Column("file_id", ForeignKey("file.id"), nullable=False),
+    _text("table_name"),
+    _text("row"),
+    _text("reason"),
+    _text("position"),
+    _ms("at_ms"),
+    Index("dirty_file", "file_id"),
+)
