@@ -1,0 +1,25 @@
+"""Rows of `client_token`: the answer that a request with a token had, for when it comes again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from disync.store.schema import client_token
+
+
+def claim(db: Connection, key: dict[str, Any], request: str, now_ms: int) -> bool:
+    """Take the token; False if it was taken. A second taker waits until the first one's transaction has ended."""
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(client_token).values(**key, request=request, created_ms=now_ms).on_conflict_do_nothing()
+    return db.execute(statement).rowcount == 1
+
+
+def get(db: Connection, key: dict[str, Any]) -> Any:
+    return db.execute(select(client_token).filter_by(**key)).one()
+
+
+def finish(db: Connection, key: dict[str, Any], result: str) -> None:
+    db.execute(update(client_token).filter_by(**key).values(result=result))
