@@ -1,0 +1,39 @@
+# `make test` and `make demo` work from a bare clone: each target installs what it needs first (scripts/install).
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench serve lock clean
+# Without bytecode every process of ours would compile its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+BIN := .venv/bin
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+demo: ## Run the main job on real data, print its GetDISyncTask answer, leave the server running
+	@scripts/install demo
+	$(BIN)/disync demo
+
+test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
+	@scripts/install dev clients
+	$(BIN)/pytest -n 2 --dist loadfile --timeout 180 $(ARGS)
+
+lint: ## Check style, formatting, types and the direction of imports
+	@scripts/install dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## Measure the API, the data path and memory (ARGS=--readme writes the table into README.md)
+	@scripts/install dev bench
+	$(BIN)/python -m bench $(ARGS)
+
+serve: ## Start the server (ARGS="--port 8080 --home DIR")
+	@scripts/install serve
+	$(BIN)/disync serve $(ARGS)
+
+lock: ## Write the lock files anew (needs uv)
+	scripts/lock
+
+clean: ## Remove what the other targets installed in this folder
+	rm -rf .venv .cache tests/clients/node-pop/node_modules
