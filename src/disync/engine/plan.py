@@ -9,7 +9,7 @@ from typing import Any
 from disync.connectors import find
 from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
 from disync.model.errors import BadConfig
-from disync.model.job import Job, Step, parse
+from disync.model.job import Step, parse
 from disync.model.run import Split, Task
 
 PARALLEL = 3
@@ -39,10 +39,13 @@ class Pipeline:
 def plan(task: Task) -> Pipeline:
     """Open what the task needs. Raises BadConfig when the job names something that does not exist."""
     job = parse(task.code)
-    reader = _open_reader(job, job.source, task.sources)
+    if job.transforms:
+        step = job.transforms[0]
+        raise BadConfig(f"{step.place}.stepType: transform steps are not served yet ({step.type}).")
+    reader = _open_reader(job.source, task.sources)
     writer = _open_writer(job.target, task.sources)
     shared = next((f for f in reader.formats if f in writer.formats), None)
-    speed = job.setting.get("speed") or {}
+    speed = job.setting.speed or {}
     return Pipeline(reader, writer, shared, int(speed.get("concurrent") or PARALLEL), _rate(speed))
 
 
@@ -51,26 +54,26 @@ def _rate(speed: Mapping[str, Any]) -> float | None:
     return float(speed["mbps"]) * 1_000_000 if speed.get("throttle") and speed.get("mbps") else None
 
 
-def _open_reader(job: Job, step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:
+def _open_reader(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:
     connector = _connector(step)
     if connector.reader is None:
-        raise BadConfig(f"{step.path}.stepType: {step.step_type} cannot be read from.")
+        raise BadConfig(f"{step.place}.stepType: {step.type} cannot be read from.")
     return connector.reader(_site(step, sources))
 
 
 def _open_writer(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Writer:
     connector = _connector(step)
     if connector.writer is None:
-        raise BadConfig(f"{step.path}.stepType: {step.step_type} cannot be written to.")
+        raise BadConfig(f"{step.place}.stepType: {step.type} cannot be written to.")
     return connector.writer(_site(step, sources))
 
 
 def _connector(step: Step) -> Connector:
-    connector = find(step.step_type)
+    connector = find(step.type)
     if connector is None:
-        raise BadConfig(f"{step.path}.stepType: there is no connector named {step.step_type}.")
+        raise BadConfig(f"{step.place}.stepType: there is no connector named {step.type}.")
     return connector
 
 
 def _site(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Site:
-    return Site(step.parameter, {name: sources[name] for name in step.data_sources if name in sources})
+    return Site(step.parameter, {name: sources[name] for name, _ in step.data_sources if name in sources})

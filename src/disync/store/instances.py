@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from disync.store.schema import failover, file, instance
 
 
-def get(db: Connection, file_id: int) -> Row[Any] | None:
+def get(db: Connection, file_id: int) -> Any:
     return db.execute(select(instance).where(instance.c.file_id == file_id)).one_or_none()
 
 
@@ -56,13 +56,13 @@ def claim(db: Connection, file_id: int, worker: str, now_ms: int, until_ms: int)
     return taken.rowcount == 1
 
 
-def renew(db: Connection, worker: str, until_ms: int) -> Sequence[Row[Any]]:
+def renew(db: Connection, worker: str, until_ms: int) -> Sequence[Any]:
     """Extend every lease of the worker. Returns file_id, epoch, desired and running of each."""
     db.execute(update(instance).where(instance.c.worker == worker).values(lease_until_ms=until_ms))
     return held(db, worker)
 
 
-def held(db: Connection, worker: str) -> Sequence[Row[Any]]:
+def held(db: Connection, worker: str) -> Sequence[Any]:
     return db.execute(
         select(instance.c.file_id, instance.c.epoch, instance.c.desired, instance.c.running).where(
             instance.c.worker == worker
@@ -88,7 +88,7 @@ def release(db: Connection, file_id: int, epoch: int, **values: Any) -> bool:
     return freed.rowcount == 1
 
 
-def lapsed(db: Connection, now_ms: int) -> Sequence[Row[Any]]:
+def lapsed(db: Connection, now_ms: int) -> Sequence[Any]:
     """Runs whose worker has not renewed in time."""
     return db.execute(
         select(instance.c.file_id, instance.c.epoch, instance.c.worker).where(
@@ -129,9 +129,11 @@ def failovers_since(db: Connection, file_id: int, since_ms: int) -> list[int]:
     return [row.at_ms for row in rows]
 
 
-def overview(db: Connection) -> Sequence[Row[Any]]:
+def overview(db: Connection) -> Sequence[Any]:
     """Every deployed task that was ever started, with its counters (for /metrics)."""
     failovers = select(func.count()).where(failover.c.file_id == instance.c.file_id).scalar_subquery()
     return db.execute(
-        select(instance, file.c.name, failovers.label("failovers")).join(file, file.c.id == instance.c.file_id)
+        select(instance, file.c.name, failovers.label("failovers"))
+        .join(file, file.c.id == instance.c.file_id)
+        .where(instance.c.started_ms.is_not(None), ~file.c.deleted)
     ).all()

@@ -47,7 +47,7 @@ class LocalRunner:
             if slot.process is None and time.monotonic() - slot.started >= RESTART_SECONDS:
                 slot.started = time.monotonic()
                 slot.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
-                log.info("worker started", worker=slot.name)
+                log.info("process started", name=slot.name)
         return died
 
     @property

@@ -1,0 +1,177 @@
+"""The runs of deployed tasks as users see them: start, stop, take offline, ask for the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from disync.model.errors import Refused
+from disync.model.job import dirty_limit
+from disync.model.run import Start
+from disync.services.access import Caller, Role, enter
+from disync.services.clock import now_ms
+from disync.store import checkpoints, deployments, files
+from disync.store import instances as rows
+from disync.store.database import Store
+
+
+class State(StrEnum):
+    """As in GetDISyncInstanceInfo, `Data.Status` of DI_REALTIME."""
+
+    NORUN = "NORUN"
+    """Never started."""
+    WAIT = "WAIT"
+    """Start was asked for; no worker runs it yet, or it waits for its next try after a failure."""
+    RUN = "RUN"
+    KILLING = "KILLING"
+    """Stop was asked for; a worker still holds it."""
+    PAUSE = "PAUSE"
+    """Stopped: as asked, or for good because of an error, which `Data.Message` then tells."""
+
+
+def state(row: Any) -> State:
+    """What runs, not what is hoped for: RUN means that a worker holds the lease and reads."""
+    if row is None or row.started_ms is None:
+        return State.NORUN
+    held = row.worker is not None
+    if row.desired == "RUN":
+        return State.RUN if held and row.running else State.WAIT
+    return State.KILLING if held else State.PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class StartParam:
+    """StartDISyncInstance.StartParam. None: the task's own setting, or the default.
+
+    `start` comes from `startTime`, which is our extension: ms since 1970, "earliest" or "latest".
+    """
+
+    failover_count: int | None = None
+    failover_minutes: int | None = None
+    dirty_limit: int | None = None
+    start: Start | None = None
+
+
+class Instances:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def start(self, caller: Caller, project_id: int, file_id: int, start_param: str | None) -> None:
+        """Ask for the task to run. It resumes where it was, unless `startTime` says where to begin."""
+        param = parse_start_param(start_param)
+        with self._store.write() as db:
+            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            if deployments.get(db, file_id) is None:
+                raise Refused("The task is not deployed: call DeployDISyncTask before starting it.")
+            now = state(rows.get(db, file_id))
+            if now in (State.RUN, State.WAIT):
+                raise Refused(f"The task is started already (its state is {now}): stop it first.")
+            if now is State.KILLING:
+                raise Refused("The task is still stopping (KILLING): start it when its state is PAUSE.")
+            values: dict[str, Any] = {"desired": "RUN", "message": None, "started_ms": now_ms(), "lease_until_ms": 0}
+            values |= {"failover_count": param.failover_count, "failover_minutes": param.failover_minutes}
+            values |= dict.fromkeys(("rows_read", "bytes_read", "rows_written", "rows_dirty"), 0)
+            values["dirty_limit"] = param.dirty_limit
+            if param.start is not None:
+                checkpoints.forget(db, file_id)
+                values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
+            rows.put(db, file_id, **values)
+
+    def stop(self, caller: Caller, project_id: int, file_id: int) -> None:
+        """Ask for the task to stop: what it has read is flushed, and its position kept."""
+        with self._store.write() as db:
+            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            row = rows.get(db, file_id)
+            if state(row) is State.NORUN:
+                raise Refused("The task has not been started.")
+            if row is not None and row.desired == "RUN":
+                rows.put(db, file_id, desired="STOP", message=None, stopped_ms=now_ms())
+
+    def terminate(self, caller: Caller, project_id: int, file_id: int) -> None:
+        """Take the task offline. Its run is cut off and its position forgotten: deployed again, it begins anew."""
+        with self._store.write() as db:
+            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            if not deployments.remove(db, file_id):
+                raise Refused("The task is not deployed.")
+            row = rows.get(db, file_id)
+            if row is not None:
+                # The next epoch fences off a worker that still holds the run; it stops at its next tick.
+                rows.remove(db, file_id)
+                rows.put(db, file_id, epoch=row.epoch + 1)
+            checkpoints.forget(db, file_id)
+
+    def info(self, caller: Caller, project_id: int, file_id: int) -> tuple[State, str, str | None]:
+        """(state, name, message): the message is the cause when the task waits after a failure or was stopped by one."""
+        with self._store.read() as db:
+            file = _enter(db, caller, project_id, file_id, Role.VISITOR)
+            row = rows.get(db, file_id)
+        return state(row), file.name, row.message if row is not None else None
+
+
+def _enter(db: Connection, caller: Caller, project_id: int, file_id: int, need: Role) -> Any:
+    """The task's file, if the caller may do with it what needs `need`."""
+    enter(db, caller, project_id, need)
+    file = files.get(db, file_id)
+    if file is None or file.workspace_id != project_id or file.task_type != "DI_REALTIME":
+        raise Refused(f"fileId:[{file_id}] is invalid.")
+    return file
+
+
+def parse_start_param(text: str | None) -> StartParam:
+    """Read StartParam. Raises Refused with the place of what is wrong; members it does not know have no effect."""
+    if not text:
+        return StartParam()
+    try:
+        param = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Refused(f"StartParam is not JSON: {error}") from error
+    if not isinstance(param, dict):
+        raise Refused("StartParam must be a JSON object.")
+    failover, errors = _object(param, "failoverLimit"), _object(param, "errorLimit")
+    try:
+        dirty = dirty_limit(errors.get("record"))
+    except ValueError as error:
+        raise Refused(f"StartParam.errorLimit.record: {error}") from error
+    return StartParam(
+        _whole(failover, "failoverLimit", "count", least=0),
+        _whole(failover, "failoverLimit", "interval", least=1),
+        dirty,
+        _start(param.get("startTime")),
+    )
+
+
+def _object(param: Mapping[str, Any], member: str) -> Mapping[str, Any]:
+    value = param.get(member)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused(f"StartParam.{member} must be an object.")
+    return value
+
+
+def _whole(parent: Mapping[str, Any], name: str, member: str, least: int) -> int | None:
+    value = parent.get(member)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1_000_000:
+        raise Refused(f"StartParam.{name}.{member} must be a whole number from {least} to 1000000.")
+    return value
+
+
+def _start(value: Any) -> Start | None:
+    if value is None:
+        return None
+    if value in ("earliest", "latest"):
+        return Start(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
+        return Start("time", value)
+    raise Refused('StartParam.startTime must be a time in ms since 1970, "earliest" or "latest".')
