@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`home` holds all state. `store_url` None: SQLite under `home`. Of the access key both parts are set or neither."""
+    """`home` holds all state; `store_url` None means SQLite in it. `access_key_*`: the root key, None to make one."""
 
     home: Path
     store_url: str | None = None

@@ -106,7 +106,7 @@ class Instances:
             checkpoints.forget(db, file_id)
 
     def info(self, caller: Caller, project_id: int, file_id: int) -> tuple[State, str, str | None]:
-        """(state, name, message): the message is the cause when the task waits after a failure or was stopped by one."""
+        """(state, name, message): the message is the cause when the task waits after a failure, or ended by one."""
         with self._store.read() as db:
             file = _enter(db, caller, project_id, file_id, Role.VISITOR)
             row = rows.get(db, file_id)
