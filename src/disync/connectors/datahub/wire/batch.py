@@ -24,11 +24,13 @@ from disync.connectors.datahub.wire.errors import Malformed
 from disync.connectors.datahub.wire.frame import MAGIC, compress, crc32c, decompress
 from disync.connectors.datahub.wire.schema import Schema
 
+BLOB_VERSION = record.BLOB_VERSION
 MAX_RAW = 64 * 1024 * 1024
 """The most that a block may hold decompressed, unless a caller says otherwise."""
 
 _HEAD = struct.Struct("<4siIIIHI")
 _SIZE = struct.Struct("<I")
+_VERSION_SIZE = struct.Struct("<iI")
 _ENCODINGS = ("", "deflate", "lz4", "zlib")
 _CHECKED = 8
 _T = TypeVar("_T")
@@ -73,15 +75,12 @@ def pack(records: Sequence[bytes], compression: str = "lz4") -> bytes:
 
 def unpack(block: bytes, limit: int = MAX_RAW) -> list[bytes]:
     """The encoded records of a block, each still closed: the inverse of `pack`."""
-    encoding, size, number = _head(block)
-    raw = decompress(block[_HEAD.size :], encoding, size, limit)
-    if len(raw) != size:
-        raise Malformed("the block's raw size is not its length")
+    raw, number = _body(block, limit)
     found: list[bytes] = []
-    start, end = 0, len(raw)
-    while end - start >= record.SMALLEST:
-        stop = start + _SIZE.unpack_from(raw, start + 8)[0]
-        if stop - start < record.SMALLEST or stop > end:
+    start, end, size_at, smallest = 0, len(raw), _SIZE.unpack_from, record.SMALLEST
+    while end - start >= smallest:
+        stop = start + size_at(raw, start + 8)[0]
+        if stop - start < smallest or stop > end:
             raise Malformed(f"record {len(found)} does not lie within its block")
         found.append(raw[start:stop])
         start = stop
@@ -96,8 +95,26 @@ def cut(block: bytes, skip: int, compression: str = "lz4") -> bytes:
 
 
 def versions(block: bytes) -> frozenset[int]:
-    """The schema versions that the block's records name (-1: BLOB)."""
-    return frozenset([record.version_of(one) for one in unpack(block)])
+    """The schema versions that the block's records name (-1: BLOB). Walks from record to record: some 0.2 µs each."""
+    raw, number = _body(block, MAX_RAW)
+    found: set[int] = set()
+    at, end, walked, both_at, smallest = 0, len(raw), 0, _VERSION_SIZE.unpack_from, record.SMALLEST
+    while end - at >= smallest:
+        version, size = both_at(raw, at + 4)
+        if size < smallest:
+            break
+        found.add(version)
+        at += size
+        walked += 1
+    if at != end or walked != number:
+        raise Malformed(f"the block does not hold the {number} records it says")
+    return frozenset(found)
+
+
+def restamp(block: bytes, version: int) -> bytes:
+    """The block with its records under another schema version: for a schema that two topics number differently."""
+    stamp = struct.pack("<i", version)
+    return pack([one[:4] + stamp + one[8:] for one in unpack(block)])
 
 
 def encode(entries: Sequence[Entry], schema: Schema | None, compression: str = "lz4", version: int = 0) -> bytes:
@@ -155,6 +172,15 @@ def _each(
         except UnicodeDecodeError as error:
             raise Malformed(f"record {index} holds a text that is not UTF-8", index) from error
     return found
+
+
+def _body(block: bytes, limit: int) -> tuple[bytes, int]:
+    """The decompressed body of a block, and its number of records."""
+    encoding, size, number = _head(block)
+    raw = decompress(block[_HEAD.size :], encoding, size, limit)
+    if len(raw) != size:
+        raise Malformed("the block's raw size is not its length")
+    return raw, number
 
 
 def _head(block: bytes) -> tuple[str, int, int]:
