@@ -184,6 +184,6 @@ def _leaf(path: str, tree: str, value: Any) -> Any:
         return _scalar(Parameter(path, "", tree), value)
     if not isinstance(value, _JSON_TYPES[tree]) or (isinstance(value, bool) and tree != "boolean"):
         raise ParamInvalid(path, f"must be a {tree}" if tree != "integer" else "must be an integer")
-    if tree == "integer" and not -(2**63) <= value < 2**63:
-        raise ParamInvalid(path, "must be an integer of 64 bits")
+    if tree == "integer" and isinstance(value, int):
+        return _integer(path, str(value))
     return _clean(path, value) if isinstance(value, str) else value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from disync.model.errors import ApiError, ParamInvalid
 
@@ -14,13 +15,13 @@ MAX_PARAMETERS = 10_000
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ONCE = (b"x-acs-", b"authorization", b"host", b"content-type")
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-_.~]*", re.ASCII).fullmatch
 _ENCODED = [chr(b) if _UNRESERVED(chr(b)) and b < 128 else f"%{b:02X}" for b in range(256)]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """`query` as on the wire, without the question mark; header names in lower case, header values as on the wire."""
 
     method: str
@@ -30,8 +31,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(msgspec.Struct, frozen=True):
     """Decoded and without repetition; `query` and `form` have no name in common."""
 
     query: Mapping[str, str]
@@ -44,7 +44,7 @@ class Parameters:
 
 def encode(text: str) -> str:
     """Percent-encoding of both signatures: the UTF-8 bytes, all but `A-Z a-z 0-9 - _ . ~`."""
-    if _UNRESERVED(text):
+    if (text.isascii() and text.isalnum()) or _UNRESERVED(text):
         return text
     return "".join(map(_ENCODED.__getitem__, text.encode()))
 
@@ -55,71 +55,79 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 def header_map(request: Request) -> dict[str, str]:
     """Header values by name. Latin-1, as the clients sign them. Refuses a name twice: which one was signed?"""
-    headers: dict[str, str] = {}
-    for name, value in request.headers:
-        key = name.decode("latin-1")
-        if key in headers and (key.startswith("x-acs-") or key in ("authorization", "host", "content-type")):
-            raise ApiError(400, "InvalidParameter", f"The header {key} is given more than once.")
-        headers[key] = value.decode("latin-1").strip()
+    headers = {name.decode("latin-1"): value.decode("latin-1").strip() for name, value in request.headers}
+    if len(headers) != len(request.headers):
+        seen: set[bytes] = set()
+        for name, _ in request.headers:
+            if name in seen and name.startswith(_ONCE):
+                raise ApiError(400, "InvalidParameter", f"The header {_label(name)} is given more than once.")
+            seen.add(name)
     return headers
 
 
 def read_parameters(request: Request, headers: Mapping[str, str], signed_json: bool) -> Parameters:
     """Query and form together. `signed_json`: a JSON body's members count too, as RPC 1.0 signs them."""
-    query = _mapping(_pairs(request.query), ())
+    query = _pairs(request.query)
     form: Mapping[str, str] = {}
     if request.body:
         media = media_type(headers)
         if media == FORM:
-            form = _mapping(_pairs(request.body), query)
+            form = _pairs(request.body)
         elif media == JSON and signed_json:
-            form = _mapping(_json_members(request.body), query)
+            form = _json_members(request.body)
+        if twice := query.keys() & form.keys():
+            raise ParamInvalid(min(twice), "is given more than once")
     return Parameters(query, form)
 
 
-def _mapping(pairs: Iterable[tuple[str, str]], taken: Iterable[str]) -> dict[str, str]:
+def _pairs(raw: bytes) -> dict[str, str]:
+    if raw.count(b"&") >= MAX_PARAMETERS:
+        raise ApiError(400, "InvalidParameter", f"More than {MAX_PARAMETERS} parameters are given.")
     found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in found or name in taken:
-            raise ParamInvalid(name, "is given more than once")
-        found[name] = value
+    for piece in _text(raw).split("&"):
+        if piece:
+            name, _, value = piece.partition("=")
+            if "%" in piece or "+" in piece:
+                label = name
+                name, value = _unescape(name, label), _unescape(value, label)
+            if name in found:
+                raise ParamInvalid(name, "is given more than once")
+            found[name] = value
     return found
 
 
-def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
-    if raw.count(b"&") >= MAX_PARAMETERS:
-        raise ApiError(400, "InvalidParameter", f"More than {MAX_PARAMETERS} parameters are given.")
-    for piece in raw.split(b"&"):
-        if piece:
-            name, _, value = piece.partition(b"=")
-            decoded = _decode(name, name)
-            yield decoded, _decode(value, name)
-
-
-def _decode(raw: bytes, name: bytes) -> str:
-    """`name` is the undecoded name of the parameter, for the message."""
+def _text(raw: bytes) -> str:
     try:
-        if b"%" in raw or b"+" in raw:
-            if _BROKEN.search(raw):
-                raise ParamInvalid(_label(name), "has a broken percent-encoding")
-            raw = unquote_to_bytes(raw.replace(b"+", b" "))
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        name = raw[raw.rfind(b"&", 0, error.start) + 1 :].partition(b"=")[0]
         raise ParamInvalid(_label(name), "is not UTF-8") from None
+
+
+def _unescape(text: str, label: str) -> str:
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    if _BROKEN.search(text):
+        raise ParamInvalid(label[:100], "has a broken percent-encoding")
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise ParamInvalid(label[:100], "is not UTF-8") from None
 
 
 def _label(name: bytes) -> str:
     return name[:100].decode("ascii", "backslashreplace")
 
 
-def _json_members(body: bytes) -> list[tuple[str, str]]:
+def _json_members(body: bytes) -> dict[str, str]:
     """The top-level members, each as Python's `str` writes it: so the one client that sends such bodies signs them."""
     try:
         members = json.loads(body)
         if not isinstance(members, dict):
             raise ValueError("not an object")
-        pairs = [(name, str(value)) for name, value in members.items()]
-        "".join(name + value for name, value in pairs).encode()
+        texts = {name: str(value) for name, value in members.items()}
+        "".join([*texts, *texts.values()]).encode()
     except (ValueError, RecursionError):
         raise ApiError(400, "InvalidParameter", "The body is not a JSON object.") from None
-    return pairs
+    return texts

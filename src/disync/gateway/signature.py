@@ -11,8 +11,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+
+import msgspec
 
 from disync.gateway.parameters import missing
 from disync.gateway.request import Parameters, Request, encode, header_map, read_parameters
@@ -26,13 +28,21 @@ MAX_ECHO = 64 * 1024
 
 RPC = "RPC-1.0"
 PROTOCOL = frozenset(
-    "Action Version Format Timestamp AccessKeyId SecurityToken BearerToken Signature SignatureNonce SignatureMethod "
-    "SignatureVersion SignatureType".split()
+    (
+        *("Action", "Version", "Format", "Timestamp", "AccessKeyId", "SecurityToken", "BearerToken"),
+        *("Signature", "SignatureNonce", "SignatureMethod", "SignatureVersion", "SignatureType"),
+    )
 )
 """Parameters of the protocol; no operation has one of the same name (a test holds the spec to it)."""
 
-_AUTHORIZATION = re.compile(r"(ACS3-[A-Z0-9-]+)\s+(.+)", re.ASCII)
-_SIGNED = ("x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version")
+_FIELD = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)").findall
+_ACS3_MANDATORY = {
+    "x-acs-action": "Action",
+    "x-acs-version": "Version",
+    "x-acs-date": "Timestamp",
+    "x-acs-signature-nonce": "SignatureNonce",
+    "x-acs-content-sha256": "ContentSha256",
+}
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 
 
@@ -49,16 +59,14 @@ def _digests() -> dict[str, str]:
 DIGESTS = _digests()
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """What belongs to an access key id; `token` only for temporary keys."""
 
     secret: str
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """`timestamp` in seconds since 1970; `params` without those of the protocol; `format` as asked, None if not."""
 
     access_key_id: str
@@ -71,8 +79,7 @@ class Verified:
     format: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A request with its headers and parameters decoded, once."""
 
     request: Request
@@ -84,8 +91,7 @@ class Message:
         return self.parameters.get("Format")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What a request says of itself, before anything is proved. `signed_headers` is empty for RPC 1.0."""
 
     scheme: str
@@ -133,17 +139,23 @@ def prove(message: Message, claim: Claim, credential_of: CredentialOf, now: floa
         _prove_rpc(message, claim, credential.secret)
     else:
         _prove_acs3(message, claim, credential.secret)
-    everything = {**message.parameters.query, **message.parameters.form}
     return Verified(
         access_key_id=claim.access_key_id,
         nonce=claim.nonce,
         timestamp=timestamp,
         action=claim.action,
         version=claim.version,
-        params={name: value for name, value in everything.items() if name not in PROTOCOL},
+        params=_unprotocolled(message.parameters),
         scheme=claim.scheme,
         format=message.format,
     )
+
+
+def _unprotocolled(parameters: Parameters) -> dict[str, str]:
+    params = {**parameters.query, **parameters.form}
+    for name in PROTOCOL & params.keys():
+        del params[name]
+    return params
 
 
 def _is_key_id(text: str) -> bool:
@@ -229,43 +241,41 @@ def _incomplete(why: str) -> ApiError:
 
 
 def _acs3_claim(message: Message, authorization: str) -> Claim:
-    found = _AUTHORIZATION.fullmatch(authorization)
-    if not found or found[1] not in DIGESTS:
-        raise _incomplete(f"The algorithm must be one of: {', '.join(DIGESTS)}.")
-    fields = dict(field.strip().partition("=")[::2] for field in found[2].split(","))
-    if not all(fields.get(name) for name in ("Credential", "SignedHeaders", "Signature")):
-        raise _incomplete("The header Authorization needs: Credential, SignedHeaders, Signature.")
+    scheme, _, rest = authorization.partition(" ")
+    fields = dict(_FIELD(rest))
+    if scheme not in DIGESTS or len(fields) != 3:
+        raise _incomplete(f"Authorization must be {' or '.join(DIGESTS)} with: Credential, SignedHeaders, Signature.")
     headers = message.headers
-
-    def need(header: str, name: str) -> str:
-        if value := headers.get(header):
-            return value
-        raise missing(name)
-
-    claim = Claim(
-        scheme=found[1],
+    for header, name in _ACS3_MANDATORY.items():
+        if not headers.get(header):
+            raise missing(name)
+    signed = _signed_headers(fields["SignedHeaders"])
+    _check_signed_headers(signed, headers, bool(message.request.body))
+    return Claim(
+        scheme=scheme,
         access_key_id=fields["Credential"],
         signature=fields["Signature"],
-        nonce=need("x-acs-signature-nonce", "SignatureNonce"),
-        timestamp=need("x-acs-date", "Timestamp"),
-        action=need("x-acs-action", "Action"),
-        version=need("x-acs-version", "Version"),
+        nonce=headers["x-acs-signature-nonce"],
+        timestamp=headers["x-acs-date"],
+        action=headers["x-acs-action"],
+        version=headers["x-acs-version"],
         token=headers.get("x-acs-security-token"),
-        signed_headers=tuple(fields["SignedHeaders"].split(";")),
+        signed_headers=signed,
     )
-    _check_signed_headers(claim.signed_headers, headers, bool(message.request.body))
-    return claim
+
+
+@lru_cache(256)
+def _signed_headers(text: str) -> tuple[str, ...]:
+    """The client's own list. Clients of one kind send the same, so it is worth remembering."""
+    names = text.split(";")
+    if names != sorted(set(names)):
+        raise _incomplete("SignedHeaders must be sorted and without repetition.")
+    return tuple(names)
 
 
 def _check_signed_headers(signed: tuple[str, ...], headers: Mapping[str, str], has_body: bool) -> None:
-    listed = frozenset(signed)
-    if len(listed) != len(signed) or list(signed) != sorted(signed):
-        raise _incomplete("SignedHeaders must be sorted and without repetition.")
-    wanted = [name for name in (*_SIGNED, *headers) if name.startswith("x-acs-")]
-    if has_body:
-        wanted.append("content-type")
-    for name in wanted:
-        if name not in listed:
+    for name in headers:
+        if name not in signed and (name.startswith("x-acs-") or (has_body and name == "content-type")):
             raise _incomplete(f"SignedHeaders must contain: {name}.")
     for name in signed:
         if name not in headers:
@@ -274,7 +284,7 @@ def _check_signed_headers(signed: tuple[str, ...], headers: Mapping[str, str], h
 
 def _prove_acs3(message: Message, claim: Claim, secret: str) -> None:
     algorithm = DIGESTS[claim.scheme]
-    content = hashlib.new(algorithm, message.request.body).hexdigest()
+    content = _digest(algorithm, message.request.body)
     intact = _same(message.headers["x-acs-content-sha256"], content)
     pairs = sorted(message.parameters.query.items())
     canonical = _canonical_request(message, claim, _canonical_query(pairs, True), content)
@@ -311,4 +321,8 @@ def _canonical_request(message: Message, claim: Claim, query: str, content: str)
 
 
 def _acs3_string_to_sign(scheme: str, canonical: str) -> str:
-    return f"{scheme}\n{hashlib.new(DIGESTS[scheme], canonical.encode()).hexdigest()}"
+    return f"{scheme}\n{_digest(DIGESTS[scheme], canonical.encode())}"
+
+
+def _digest(algorithm: str, content: bytes) -> str:
+    return hashlib.new(algorithm, content).hexdigest()

@@ -20,7 +20,7 @@ SOURCE_FOLDER = Path(__file__).resolve().parents[3] / "spec"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`json`: the SDKs send an object or a list as one JSON text. `values`, `minimum`, `maximum`: None where unstated."""
+    """`json`: sent as one JSON text. `values`, `minimum` and `maximum` are None where the vendor states none."""
 
     name: str
     place: str

@@ -1,0 +1,299 @@
+"""The API's one endpoint: a raw ASGI application for path `/`, RPC style.
+
+A request passes, in this order: size, decoding, the members its signature scheme demands, Version, Action, timestamp,
+access key, signature, nonce, parameters; then the operation's handler. Whatever happens, the answer is JSON (or XML)
+in one of the vendor's two envelopes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import msgspec
+
+from disync.gateway import signature
+from disync.gateway.answer import JSON_TYPE, XML_TYPE, Answer, failed, refused, render, succeeded
+from disync.gateway.parameters import convert
+from disync.gateway.request import Request
+from disync.gateway.signature import Claim, Credential, Message
+from disync.gateway.spec import Operation, Spec
+from disync.model.errors import ApiError, InternalError, Refused
+
+UVICORN_OPTIONS: dict[str, Any] = {
+    "http": "httptools",
+    "h11_max_incomplete_event_size": 2 * 1024 * 1024,
+    "timeout_keep_alive": 75,
+    "proxy_headers": False,
+    "server_header": False,
+    "access_log": False,
+}
+"""How to start uvicorn for this application: `uvicorn.Config(app, **UVICORN_OPTIONS)`.
+
+httptools, because clients put job definitions of 600 kB into the query, and it sets no limit to a request line (the h11
+option is for whoever starts with http="h11"). Keep-alive well above the idle time of the clients' pools. No proxy
+headers: nothing may rewrite what was signed.
+"""
+
+MAX_BODY = 8 * 1024 * 1024
+MAX_QUERY = 8 * 1024 * 1024
+MAX_DRAIN = 4 * MAX_BODY
+"""How much of a body that is too large is still read, so that the client gets to see the answer."""
+
+NONCE_SECONDS = 31 * 60
+"""How long `Nonces` must remember: a timestamp may lie 15 minutes ahead and is good for 15 minutes after."""
+
+_INLINE_BYTES = 64 * 1024
+"""A request larger than this is always worked on in a thread: its decoding alone would hold up the event loop."""
+
+_METHODS = frozenset(("GET", "POST", "PUT"))
+
+_log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Key(Protocol):
+    """An access key. `caller` is handed to the operation as it is."""
+
+    @property
+    def secret(self) -> str: ...
+    @property
+    def active(self) -> bool: ...
+    @property
+    def caller(self) -> Any: ...
+
+
+class Nonces(Protocol):
+    def claim(self, access_key_id: str, nonce: str, now: float, /) -> bool:
+        """True for the first claim of this pair within NONCE_SECONDS, in whichever process; `now` in s since 1970."""
+        ...
+
+
+Handler = Callable[[Any, dict[str, Any]], dict[str, Any]]
+"""An operation: the caller and the typed parameters in, the members of the payload out.
+
+The attribute `inline`, when true, says that it only does a quick read of the store: it may run on the event loop.
+"""
+
+Keys = Callable[[str], Key | None]
+Observe = Callable[[str, int, float], None]
+"""Told of each request: action ("" if it has none that is known), HTTP status, seconds."""
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A request whose form is right, with the operation it wants; who sent it is not proved yet."""
+
+    message: Message
+    claim: Claim
+    operation: Operation
+    handler: Handler
+    xml: bool
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`action`: the operation that was asked for, "" while unknown."""
+
+    action: str
+    answer: Answer
+    xml: bool
+
+
+class Gateway:
+    """`inline`: the store answers fast enough for the event loop (SQLite), so quick reads need no thread."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        nonces: Nonces,
+        operations: Mapping[str, Handler],
+        *,
+        spec: Spec | None = None,
+        inline: bool = True,
+        clock: Callable[[], float] = time.time,
+        observe: Observe | None = None,
+    ) -> None:
+        self.spec = spec or Spec.load()
+        unknown = sorted(operations.keys() - self.spec.operations.keys())
+        if unknown:
+            raise ValueError(f"the API has no such operations: {', '.join(unknown)}")
+        self._keys = keys
+        self._nonces = nonces
+        self._operations = operations
+        self._inline = inline
+        self._clock = clock
+        self._observe = observe
+        self._threads = ThreadPoolExecutor(16, thread_name_prefix="gateway")
+
+    def close(self) -> None:
+        """Wait for the operations that run in threads, then let the threads go."""
+        self._threads.shutdown()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"the gateway speaks http, not {scope['type']}")
+        began = time.perf_counter()
+        request_id = str(uuid.uuid4()).upper()
+        try:
+            body = await _read_body(scope, receive)
+        except ApiError as error:
+            await _send(send, request_id, failed(error, request_id), xml=False, close=True)
+            return
+        if body is None:
+            return
+        outcome = await self._outcome(request_id, _request(scope, body))
+        status = await _send(send, request_id, outcome.answer, outcome.xml)
+        if self._observe is not None:
+            self._observe(outcome.action, status, time.perf_counter() - began)
+
+    async def _outcome(self, request_id: str, request: Request) -> Outcome:
+        threads = asyncio.get_running_loop().run_in_executor
+        if not self._inline or len(request.body) + len(request.query) > _INLINE_BYTES:
+            return await threads(self._threads, self._admit_and_perform, request_id, request)
+        admitted = self._admit(request_id, request)
+        if isinstance(admitted, Outcome):
+            return admitted
+        if getattr(admitted.handler, "inline", False):
+            return self._perform(request_id, admitted)
+        return await threads(self._threads, self._perform, request_id, admitted)
+
+    def _admit_and_perform(self, request_id: str, request: Request) -> Outcome:
+        admitted = self._admit(request_id, request)
+        return admitted if isinstance(admitted, Outcome) else self._perform(request_id, admitted)
+
+    def _admit(self, request_id: str, request: Request) -> Admitted | Outcome:
+        """Everything that can be checked without the store."""
+        action, xml = "", False
+        try:
+            _check_place(request)
+            message = signature.read(request)
+            xml = (message.format or "").upper() == "XML"
+            claim = signature.identify(message)
+            operation = self._operation(claim)
+            action = operation.name
+            handler = self._operations.get(action)
+            if handler is None:
+                raise _unserved(action)
+            return Admitted(message, claim, operation, handler, xml)
+        except Exception as error:
+            return Outcome(action, _failure(error, action, request_id), xml)
+
+    def _perform(self, request_id: str, admitted: Admitted) -> Outcome:
+        operation = admitted.operation
+        try:
+            caller, params = self._authenticate(admitted)
+            payload = admitted.handler(caller, convert(operation, params))
+            answer = succeeded(operation, request_id, payload)
+        except Refused as refusal:
+            answer = refused(operation, request_id, refusal)
+        except Exception as error:
+            answer = _failure(error, operation.name, request_id)
+        return Outcome(operation.name, answer, admitted.xml)
+
+    def _operation(self, claim: Claim) -> Operation:
+        if claim.version != self.spec.version:
+            raise ApiError(400, "InvalidVersion", "Specified parameter Version is not valid.")
+        operation = self.spec.operations.get(claim.action)
+        if operation is None:
+            raise _not_found()
+        return operation
+
+    def _authenticate(self, admitted: Admitted) -> tuple[Any, Mapping[str, str]]:
+        """The nonce is claimed only when the signature is right: else anybody could use up another's nonces."""
+        found: list[Key] = []
+
+        def credential_of(access_key_id: str) -> Credential | None:
+            key = self._keys(access_key_id)
+            if key is None:
+                return None
+            if not key.active:
+                raise ApiError(400, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
+            found.append(key)
+            return Credential(key.secret)
+
+        now = self._clock()
+        verified = signature.prove(admitted.message, admitted.claim, credential_of, now)
+        if not self._nonces.claim(verified.access_key_id, verified.nonce, now):
+            raise ApiError(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+        return found[0].caller, verified.params
+
+
+def _failure(error: Exception, action: str, request_id: str) -> Answer:
+    if not isinstance(error, ApiError) or error.status >= 500:
+        _log.error("%s failed, RequestId %s", action or "a request", request_id, exc_info=error)
+    return failed(error if isinstance(error, ApiError) else InternalError(), request_id)
+
+
+def _not_found() -> ApiError:
+    what = "Specified api is not found, please check your url and method."
+    return ApiError(404, "InvalidAction.NotFound", what)
+
+
+def _unserved(action: str) -> ApiError:
+    what = f"The API has {action}, but DISync does not serve it yet. docs/operations.md lists what it serves."
+    return ApiError(400, "UnsupportedOperation", what)
+
+
+def _check_place(request: Request) -> None:
+    if request.path != "/":
+        raise _not_found()
+    if request.method not in _METHODS:
+        raise ApiError(403, "UnsupportedHTTPMethod", "This http method not supported.")
+    if len(request.query) > MAX_QUERY:
+        raise ApiError(414, "InvalidParameter", f"The query is longer than {MAX_QUERY} bytes.")
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    return Request(scope["method"], path, scope["query_string"], scope["headers"], body)
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body; None if the client went away. A body over the limit is an ApiError."""
+    event = await receive()
+    if event["type"] == "http.request" and not event.get("more_body"):
+        body: bytes = event.get("body", b"")
+        if len(body) <= MAX_BODY:
+            return body
+    chunks: list[bytes] = []
+    size = 0
+    while event["type"] == "http.request":
+        size += len(event.get("body", b""))
+        if size <= MAX_BODY:
+            chunks.append(event.get("body", b""))
+        else:
+            chunks.clear()
+        if size > MAX_DRAIN or not event.get("more_body"):
+            break
+        event = await receive()
+    else:
+        return None
+    if size > MAX_BODY:
+        raise ApiError(413, "InvalidParameter", f"The body is longer than {MAX_BODY} bytes.")
+    return b"".join(chunks)
+
+
+async def _send(send: Send, request_id: str, answer: Answer, xml: bool, close: bool = False) -> int:
+    """Returns the status sent: 500 where an operation returned what no form can hold."""
+    try:
+        body = render(answer, xml)
+    except Exception as error:
+        answer = _failure(error, answer.root, request_id)
+        body = render(answer, xml)
+    headers = [
+        (b"content-type", XML_TYPE if xml else JSON_TYPE),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-acs-request-id", request_id.encode()),
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return answer.status
