@@ -20,14 +20,14 @@ import msgspec
 from disync.gateway import signature
 from disync.gateway.answer import JSON_TYPE, XML_TYPE, Answer, failed, refused, render, succeeded
 from disync.gateway.parameters import convert
+from disync.gateway.protocol import MAX_LINE, RequestProtocol
 from disync.gateway.request import Request
 from disync.gateway.signature import Claim, Credential, Message
 from disync.gateway.spec import Operation, Spec
 from disync.model.errors import ApiError, InternalError, Refused
 
 UVICORN_OPTIONS: dict[str, Any] = {
-    "http": "httptools",
-    "h11_max_incomplete_event_size": 2 * 1024 * 1024,
+    "http": RequestProtocol,
     "timeout_keep_alive": 75,
     "proxy_headers": False,
     "server_header": False,
@@ -35,13 +35,10 @@ UVICORN_OPTIONS: dict[str, Any] = {
 }
 """How to start uvicorn for this application: `uvicorn.Config(app, **UVICORN_OPTIONS)`.
 
-httptools, because clients put job definitions of 600 kB into the query, and it sets no limit to a request line (the h11
-option is for whoever starts with http="h11"). Keep-alive well above the idle time of the clients' pools. No proxy
-headers: nothing may rewrite what was signed.
+Keep-alive well above the idle time of the clients' pools. No proxy headers: nothing may rewrite what was signed.
 """
 
 MAX_BODY = 8 * 1024 * 1024
-MAX_QUERY = 8 * 1024 * 1024
 MAX_DRAIN = 4 * MAX_BODY
 """How much of a body that is too large is still read, so that the client gets to see the answer."""
 
@@ -246,8 +243,8 @@ def _check_place(request: Request) -> None:
         raise _not_found()
     if request.method not in _METHODS:
         raise ApiError(403, "UnsupportedHTTPMethod", "This http method not supported.")
-    if len(request.query) > MAX_QUERY:
-        raise ApiError(414, "InvalidParameter", f"The query is longer than {MAX_QUERY} bytes.")
+    if len(request.query) > MAX_LINE:
+        raise ApiError(414, "InvalidParameter", f"The query is longer than {MAX_LINE} bytes.")
 
 
 def _request(scope: Scope, body: bytes) -> Request:
