@@ -38,11 +38,11 @@ class Key:
 class NewKey:
     """Shown once to whoever made it."""
 
-    access_key_id: str
+    id: str
     secret: str
 
     def __repr__(self) -> str:
-        return f"NewKey({hint(self.access_key_id)})"
+        return f"NewKey({hint(self.id)})"
 
 
 class Keys:
@@ -93,11 +93,11 @@ class Keys:
 
     def put(self, db: Connection, user_id: str, key: NewKey) -> None:
         """Add a key in the caller's transaction, or give an existing key of the same user this secret."""
-        lookup = _lookup(key.access_key_id)
+        lookup = _lookup(key.id)
         sealed = self._vault.seal(key.secret.encode(), _KIND, lookup)
         found = rows.get(db, lookup)
         if found is None:
-            shown = hint(key.access_key_id)
+            shown = hint(key.id)
             rows.add(db, lookup=lookup, hint=shown, user_id=user_id, secret=sealed, created_ms=now_ms())
         elif found.user_id != user_id:
             raise Refused(f"The access key {found.hint} belongs to another user.")

@@ -52,8 +52,12 @@ class Vault:
         return bytes(record)[1:9] != self._current
 
 
-def open_vault(path: Path) -> Vault:
-    """The vault of a key file, which is made if there is none. Two processes that start at once end with one key."""
+def open_vault(home: Path, key_file: Path | None = None) -> Vault:
+    """The vault of `home`/key, or of another key file; a file that is missing is made.
+
+    Two processes that start at once end with one key.
+    """
+    path = key_file or home / "key"
     if not path.exists():
         _make(path)
     lines = [line.strip() for line in path.read_text("ascii").splitlines() if line.strip()]

@@ -1,0 +1,82 @@
+"""What is wrong with a job before it runs: held against the connectors and the data sources of its workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from disync.connectors import find
+from disync.model.connector import Connector
+from disync.model.errors import Refused
+from disync.model.job import Job, Step
+from disync.model.job import warnings as unknown_members
+
+
+def problems(job: Job, types: Mapping[str, str]) -> list[str]:
+    """Everything that would keep the job from running, by JSON path. `types` has the data sources that exist."""
+    found = [f"{step.place}.stepType: transform steps are not served yet ({step.type})." for step in job.transforms]
+    for step, reads in ((job.source, True), (job.target, False)):
+        found += _step_problems(step, reads)
+        found += _data_source_problems(step, types)
+    return found
+
+
+def require_runnable(job: Job, types: Mapping[str, str]) -> None:
+    found = problems(job, types)
+    if found:
+        raise Refused("; ".join(found), "Invalid.TaskContent")
+
+
+def warnings(job: Job, types: Mapping[str, str]) -> list[str]:
+    """What is kept without effect, and what has to be put right before the task can be deployed."""
+    found = unknown_members(job)
+    for step, reads in ((job.source, True), (job.target, False)):
+        found += _unknown_parameters(step, reads)
+    return found + problems(job, types)
+
+
+def _step_problems(step: Step, reads: bool) -> Iterator[str]:
+    place = f"{step.place}.stepType"
+    connector = find(step.type)
+    if connector is None:
+        yield f'{place}: there is no connector named "{step.type}".'
+        return
+    if (connector.reader if reads else connector.writer) is None:
+        yield f'{place}: "{step.type}" cannot be {"read from" if reads else "written to"}.'
+        return
+    parameters = _parameters(connector, reads)
+    if parameters is None:
+        return
+    try:
+        msgspec.convert(step.parameter, parameters)
+    except msgspec.ValidationError as error:
+        # msgspec writes `… - at `$.batchSize``: the place is turned into one of the whole text, and put first.
+        reason, _, path = str(error).partition(" - at ")
+        yield f"{step.place}.parameter{path.strip('`').removeprefix('$')}: {reason}."
+
+
+def _data_source_problems(step: Step, types: Mapping[str, str]) -> Iterator[str]:
+    connector = find(step.type)
+    for name, place in step.data_sources:
+        kind = types.get(name)
+        if kind is None:
+            yield f'{place}: there is no data source named "{name}".'
+        elif connector is not None and find(kind) is not connector:
+            yield f'{place}: the data source "{name}" is of the type {kind}, not {step.type}.'
+
+
+def _unknown_parameters(step: Step, reads: bool) -> Iterator[str]:
+    connector = find(step.type)
+    parameters = _parameters(connector, reads) if connector else None
+    if parameters is None:
+        return
+    known = {field.encode_name for field in msgspec.structs.fields(parameters)}
+    for member in step.parameter:
+        if member not in known:
+            yield f"{step.place}.parameter.{member}: this member is kept but has no effect."
+
+
+def _parameters(connector: Connector, reads: bool) -> type[Any] | None:
+    return connector.reader_parameters if reads else connector.writer_parameters

@@ -1,0 +1,263 @@
+"""Real-time tasks: created as files, read back byte for byte, deployed as a copy that runs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from disync.model.errors import ForbiddenAccess, Refused
+from disync.model.job import Job, parse
+from disync.services import folders, paths, resource_groups, review
+from disync.services.access import Caller, Role, enter, permit
+from disync.services.clock import now_ms
+from disync.services.data_sources import DataSources
+from disync.services.instances import State, state
+from disync.services.pages import Page, Slice
+from disync.services.tokens import Answer, Token, digest, once
+from disync.services.workspaces import DEFAULT_FLOW
+from disync.store import checkpoints, deployments, files, instances
+from disync.store import resource_groups as groups
+from disync.store.database import Store
+
+REALTIME = "DI_REALTIME"
+REALTIME_FILE = 900
+_NAME = re.compile(r"[A-Za-z0-9_.\u4e00-\u9fff]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A task as CreateDISyncTask describes it."""
+
+    type: str
+    content: str
+    name: str | None = None
+    param: str | None = None
+    client_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    file_id: int
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A task that uses a data source, and the names of its sources and targets."""
+
+    file_id: int
+    name: str
+    sources: list[str]
+    targets: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """TaskParam. `Cu` sizes a serverless group; it is checked, kept and has no effect here."""
+
+    folder: str | None = None
+    resource_group: str | None = None
+
+
+class Tasks:
+    def __init__(self, store: Store, data_sources: DataSources) -> None:
+        self._store = store
+        self._data_sources = data_sources
+
+    def code(self, caller: Caller, project_id: int, file_id: int) -> str:
+        """The task's text as it was stored. One statement: this is what the service is asked most."""
+        row = files.content(self._store.quick, caller.user_id, file_id, project_id)
+        if row is None:
+            raise ForbiddenAccess()
+        role, workspace_id, file_type, content = row
+        permit(caller, role, Role.VISITOR)
+        if workspace_id is not None and workspace_id != project_id:
+            raise ForbiddenAccess()
+        if file_type != REALTIME_FILE:
+            raise unknown(file_id)
+        return str(content)
+
+    def create(self, caller: Caller, project_id: int, wanted: Wanted) -> Created:
+        if wanted.type != REALTIME:
+            raise Refused(f"{wanted.type} tasks are not served yet; DI_REALTIME tasks are.", "Invalid.TaskType")
+        job, param, name = parse(wanted.content), read_param(wanted.param), _name(wanted.name)
+        asked = digest(wanted.type, wanted.content, wanted.name, wanted.param)
+        try:
+            with self._store.write() as db:
+                workspace = enter(db, caller, project_id, Role.DEVELOPER)
+                token = Token(workspace.id, "CreateDISyncTask", wanted.client_token, asked)
+                answer = once(db, token, lambda: _add(db, caller, workspace.id, (wanted, name, param)))
+                return Created(answer.result, self._warnings(db, workspace.id, job, param) + _repeated(answer))
+        except IntegrityError as error:
+            raise Refused(f"TaskName: there is a file named {name} already.", "Invalid.TaskName") from error
+
+    def update(
+        self, caller: Caller, project_id: int, file_id: int, content: str | None, task_param: str | None
+    ) -> list[str]:
+        """Replace the text, the resource group, or both. A deployed copy runs on as it is. Returns warnings."""
+        param = read_param(task_param)
+        if param.folder is not None:
+            raise Refused("TaskParam.FileFolderPath: a task is not moved by UpdateDISyncTask.", "Invalid.TaskParam")
+        with self._store.write() as db:
+            row = find(db, caller, project_id, file_id)
+            text = content or row.content
+            job = parse(text)
+            changes: dict[str, Any] = {"last_editor_id": caller.user_id, "edited_ms": now_ms()}
+            if text != row.content:
+                changes |= {"content": text, "version": row.version + 1, "commit_status": 0}
+            if task_param:
+                changes |= {"task_param": task_param, "resource_group": param.resource_group or row.resource_group}
+            files.change(db, file_id, **changes)
+            return self._warnings(db, row.workspace_id, job, param)
+
+    def deploy(self, caller: Caller, project_id: int, file_id: int) -> list[str]:
+        """Make the text as it is now the one that runs from the next start on. Returns warnings."""
+        with self._store.write() as db:
+            row = find(db, caller, project_id, file_id)
+            job = parse(row.content)
+            review.require_runnable(job, self._types(db, row.workspace_id, job))
+            param = Param(resource_group=row.resource_group)
+            deployments.put(
+                db,
+                file_id,
+                name=row.name,
+                content=row.content,
+                resource_group=row.resource_group or job.resource_group,
+                deployed_ms=now_ms(),
+                deployer_id=caller.user_id,
+            )
+            files.change(db, file_id, commit_status=1)
+            return self._warnings(db, row.workspace_id, job, param)
+
+    def delete(self, caller: Caller, project_id: int, file_id: int) -> None:
+        with self._store.write() as db:
+            remove(db, find(db, caller, project_id, file_id))
+
+    def references(self, caller: Caller, project_id: int, name: str, reads: bool, asked: Slice) -> Page[Reference]:
+        """The real-time tasks that read from (or write to) a data source."""
+        with self._store.read() as db:
+            workspace = enter(db, caller, project_id)
+            rows = files.of_type(db, workspace.id, REALTIME_FILE)
+        found = [_reference(row) for row in rows]
+        using = [task for task in found if name in (task.sources if reads else task.targets)]
+        return Page(asked, len(using), using[asked.offset : asked.offset + asked.size])
+
+    def _types(self, db: Connection, workspace_id: int, job: Job) -> Any:
+        names = [name for step in job.steps for name, _ in step.data_sources]
+        return self._data_sources.types(db, workspace_id, names)
+
+    def _warnings(self, db: Connection, workspace_id: int, job: Job, param: Param) -> list[str]:
+        found = review.warnings(job, self._types(db, workspace_id, job))
+        for place, group in (
+            ("TaskParam.ResourceGroup", param.resource_group),
+            ("$.extend.resourceGroup", job.resource_group),
+        ):
+            if group and groups.named(db, group) is None:
+                found.append(f"{place}: {group} is not known here; the task runs in {resource_groups.DEFAULT}.")
+        return found
+
+
+def find(db: Connection, caller: Caller, project_id: int, file_id: int) -> Any:
+    """The row of a real-time task that the caller may change, locked until the transaction ends."""
+    workspace = enter(db, caller, project_id, Role.DEVELOPER)
+    row = files.locked(db, file_id)
+    if row is not None and row.workspace_id != workspace.id:
+        raise ForbiddenAccess()
+    if row is None or row.file_type != REALTIME_FILE:
+        raise unknown(file_id)
+    return row
+
+
+def remove(db: Connection, row: Any) -> None:
+    """Delete a file with all that its runs left; refused while the task runs."""
+    now = state(instances.get(db, row.id))
+    if now in (State.RUN, State.WAIT, State.KILLING):
+        raise Refused(f"The task {row.name} is not stopped (its state is {now}): stop it first.", "Invalid.Running")
+    deployments.remove(db, row.id)
+    checkpoints.forget(db, row.id)
+    instances.remove(db, row.id)
+    files.change(db, row.id, deleted=True, edited_ms=now_ms())
+
+
+def unknown(file_id: int) -> Refused:
+    return Refused(f"fileId:[{file_id}] is invalid.", "Invalid.FileId")
+
+
+def read_param(text: str | None) -> Param:
+    """Read TaskParam; absent members are None."""
+    if not text:
+        return Param()
+    try:
+        param = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Refused(f"TaskParam: this is not JSON: {error}", "Invalid.TaskParam") from error
+    if not isinstance(param, dict):
+        raise Refused("TaskParam: this must be a JSON object.", "Invalid.TaskParam")
+    for member in ("FileFolderPath", "ResourceGroup"):
+        if not isinstance(param.get(member) or "", str):
+            raise Refused(f"TaskParam.{member}: this must be text.", "Invalid.TaskParam")
+    _check_cu(param.get("Cu"))
+    return Param(param.get("FileFolderPath") or None, param.get("ResourceGroup") or None)
+
+
+def _check_cu(size: Any) -> None:
+    try:
+        fits = size in (None, "") or (not isinstance(size, bool) and float(size) > 0 and float(size) * 2 % 1 == 0)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise Refused("TaskParam.Cu: this must be a multiple of 0.5.", "Invalid.TaskParam")
+
+
+def _name(name: str | None) -> str:
+    if not name:
+        return f"realtime_{secrets.token_hex(8)}"
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            "TaskName: letters, Chinese characters, digits, _ and ., at most 128 characters.", "Invalid.TaskName"
+        )
+    return name
+
+
+def _add(db: Connection, caller: Caller, workspace_id: int, described: tuple[Wanted, str, Param]) -> int:
+    wanted, name, param = described
+    path = param.folder or paths.of_business(DEFAULT_FLOW)[-1]
+    folder = folders.find(db, workspace_id, path)
+    other = files.named(db, workspace_id, name)
+    if other is not None:
+        raise Refused(f"TaskName: there is a file named {name} already (fileId {other}).", "Invalid.TaskName")
+    now = now_ms()
+    return files.add(
+        db,
+        workspace_id=workspace_id,
+        file_type=REALTIME_FILE,
+        task_type=wanted.type,
+        name=name,
+        folder_id=folder.id,
+        business_id=folder.business_id,
+        content=wanted.content,
+        resource_group=param.resource_group,
+        task_param=wanted.param,
+        owner_id=caller.user_id,
+        last_editor_id=caller.user_id,
+        created_ms=now,
+        edited_ms=now,
+    )
+
+
+def _repeated(answer: Answer) -> list[str]:
+    if not answer.differs:
+        return []
+    return ["ClientToken: an earlier request with this token asked for something else; nothing was created now."]
+
+
+def _reference(row: Any) -> Reference:
+    job = parse(row.content)
+    sources, targets = ([name for name, _ in step.data_sources] for step in (job.source, job.target))
+    return Reference(row.id, row.name, list(dict.fromkeys(sources)), list(dict.fromkeys(targets)))
