@@ -1,0 +1,16 @@
+"""Times as the API writes them as text: without a zone, in the vendor's one (China has no summer time)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+ZONE = timezone(timedelta(hours=8))
+# Not strftime's %b, which follows the process's locale.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def spelled(ms: int) -> str:
+    """`Mar 17, 2021 4:09:32 PM`"""
+    t = datetime.fromtimestamp(ms // 1000, ZONE)
+    half = "AM" if t.hour < 12 else "PM"
+    return f"{_MONTHS[t.month - 1]} {t.day}, {t.year} {t.hour % 12 or 12}:{t.minute:02}:{t.second:02} {half}"
