@@ -20,9 +20,8 @@ from disync.datahub.server import serve as serve_datahub
 from disync.engine.runners.local import LocalRunner
 from disync.engine.worker import Worker
 from disync.gateway.rpc import UVICORN_OPTIONS, Gateway
-from disync.gateway.spec import Spec
 from disync.operations import bind
-from disync.probes import Probes
+from disync.probes import Probes, Requests
 from disync.services import Services, open_services
 from disync.services.dispatch import StoreDispatch
 from disync.services.supervisor import Supervisor
@@ -96,14 +95,11 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         # Uvicorn hands a signal on when it has stopped; by then there still are workers to stop.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
+        requests = Requests()
         gateway = Gateway(
-            spec=Spec.load(),
-            keys=services.keys.find,
-            nonces=services.nonces,
-            operations=bind(services),
-            inline=store.sqlite,
+            services.keys.find, services.nonces, bind(services), inline=store.sqlite, observe=requests.observe
         )
-        app = Probes(gateway, store, ready=lambda: workers.alive == options.workers)
+        app = Probes(gateway, store, requests, ready=lambda: workers.alive == options.workers)
         config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS, **UVICORN_OPTIONS)
         supervisor.start()
         stack.callback(supervisor.stop, WORKER_SECONDS)
@@ -148,7 +144,8 @@ def _dispatch(store: Store, services: Services) -> StoreDispatch:
 def _first_key(services: Services, settings: Settings) -> None:
     made = services.bootstrap(settings.access_key_id, settings.access_key_secret)
     if made is not None:
-        print(f"The root access key, shown this once:\n  AccessKeyId      {made.id}\n  AccessKeySecret  {made.secret}")
+        print(f"The root access key, shown this once:\n  AccessKeyId      {made.id}")
+        print(f"  AccessKeySecret  {made.secret}", flush=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from disync import __version__
-from disync.model.errors import DISyncError
+from disync import __version__, app, foreground
+from disync.connectors import KNOWN, find
+from disync.datahub.server import serve as serve_datahub
+from disync.gateway.client import Client
+from disync.gateway.spec import Spec
+from disync.model.errors import ApiError, DISyncError
+from disync.services.access import Caller, Place, Role
+from disync.services.keys import NewKey
 from disync.settings import Settings
 
 HOME = click.option("--home", type=click.Path(path_type=Path), help="Where all state is kept (default: DISYNC_HOME).")
+LOCAL = Caller("root", "root", root=True)
+"""Whoever can read the state of this machine may manage it."""
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 
 
@@ -30,8 +39,6 @@ def cli() -> None:
 @click.option("--datahub-port", type=click.IntRange(0, 65535), help="Host a local DataHub on this port too.")
 def serve(host: str, port: int, home: Path | None, workers: int, datahub_port: int | None) -> None:
     """Answer the API, and run tasks."""
-    from disync import app
-
     app.configure_logging()
     app.serve(Settings.read(home), app.ServeOptions(host, port, workers, datahub_port))
 
@@ -45,15 +52,9 @@ def datahub(host: str, port: int, home: Path | None) -> None:
 
     It takes the access key of DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET.
     """
-    from disync import app
-    from disync.datahub.server import serve as serve_datahub
-
     app.configure_logging()
     settings = Settings.read(home)
-    if not (settings.access_key_id and settings.access_key_secret):
-        raise click.UsageError("Set DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET: requests are signed with them.")
-    keys = {settings.access_key_id: settings.access_key_secret}
-    serve_datahub(host, port, settings.home / "datahub", keys.get)
+    serve_datahub(host, port, settings.home / "datahub", dict([_key(settings)]).get)
 
 
 @cli.command(hidden=True)
@@ -61,8 +62,6 @@ def datahub(host: str, port: int, home: Path | None) -> None:
 @click.option("--parent", type=int, required=True)
 def worker(home: Path | None, parent: int) -> None:
     """One worker process of `disync serve`."""
-    from disync import app
-
     app.configure_logging()
     app.work(Settings.read(home), parent)
 
@@ -74,10 +73,140 @@ def worker(home: Path | None, parent: int) -> None:
 @click.option("--parent", type=int, required=True)
 def host_datahub(host: str, port: int, home: Path | None, parent: int) -> None:
     """The local DataHub of `disync serve`."""
-    from disync import app
-
     app.configure_logging()
     app.host_datahub(Settings.read(home), host, port, parent)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("action")
+@click.option("--endpoint", envvar="DISYNC_ENDPOINT", default="http://127.0.0.1:8080", show_default=True)
+@click.pass_context
+def call(context: click.Context, action: str, endpoint: str) -> None:
+    """Sign and send one API call: disync call ACTION --Param value …
+
+    The key is that of DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET. Prints the answer's JSON.
+    """
+    operation = Spec.load().operations.get(action)
+    if operation is None:
+        raise click.UsageError(f"The API has no operation {action}.")
+    known = [parameter.name for parameter in operation.parameters]
+    parameters = _named(context.args)
+    for name in parameters:
+        if name not in known:
+            raise click.UsageError(f"{action} has no parameter {name}; it has {', '.join(known)}.")
+    client = Client(endpoint.rstrip("/"), *_key(Settings.read()))
+    click.echo(json.dumps(client.call(operation, parameters), indent=2, ensure_ascii=False))
+
+
+def _named(words: list[str]) -> dict[str, str]:
+    """`--Name value` and `--Name=value`."""
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            raise click.UsageError(f"{word}: parameters are given as --Name value.")
+        name, given, value = word[2:].partition("=")
+        following = value if given else next(rest, None)
+        if following is None:
+            raise click.UsageError(f"--{name} has no value.")
+        found[name] = following
+    return found
+
+
+def _key(settings: Settings) -> tuple[str, str]:
+    if not (settings.access_key_id and settings.access_key_secret):
+        raise click.UsageError("Set DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET: requests are signed with them.")
+    return settings.access_key_id, settings.access_key_secret
+
+
+@cli.command()
+@click.argument("job", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", "sources", multiple=True, metavar="NAME=JSON", help="The Content of a data source it names.")
+def run(job: Path, sources: tuple[str, ...]) -> None:
+    """Run one job in the foreground, without a server, until it ends or Ctrl-C."""
+    app.configure_logging()
+    foreground.run(job, dict(_content(source) for source in sources))
+
+
+def _content(source: str) -> tuple[str, dict[str, Any]]:
+    name, _, text = source.partition("=")
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--source {name}: give NAME=JSON, the data source's Content: {error}") from error
+    if not isinstance(content, dict):
+        raise click.UsageError(f"--source {name}: Content is a JSON object.")
+    return name, content
+
+
+@cli.command()
+def connectors() -> None:
+    """List the connectors and what each can do."""
+    for name in KNOWN:
+        connector = find(name)
+        assert connector is not None
+        can = [word for word, side in (("reads", connector.reader), ("writes", connector.writer)) if side is not None]
+        click.echo(f"{name:12} {', '.join(can)}")
+
+
+@cli.group()
+def user() -> None:
+    """Users, their access keys and their workspaces (on the machine that holds the state)."""
+
+
+@user.command("add")
+@click.argument("user_id")
+@click.option("--name", default="")
+@HOME
+def add_user(user_id: str, name: str, home: Path | None) -> None:
+    """Make a user and an access key for it, printed this once."""
+    _, services = app.open_home(Settings.read(home))
+    services.keys.create_user(user_id, name)
+    _print_key(services.keys.create_key(user_id))
+
+
+@user.command("list")
+@HOME
+def list_users(home: Path | None) -> None:
+    """List users and the hints of their keys."""
+    _, services = app.open_home(Settings.read(home))
+    keys = services.keys.list_keys()
+    for row in services.keys.list_users():
+        hints = [key["hint"] + ("" if key["active"] else " (off)") for key in keys if key["user_id"] == row["id"]]
+        click.echo(f"{row['id']:24} {row['name']:24} {'root' if row['root'] else '':5} {', '.join(hints)}")
+
+
+@user.command("key")
+@click.argument("user_id")
+@HOME
+def add_key(user_id: str, home: Path | None) -> None:
+    """Make one more access key for a user, printed this once."""
+    _, services = app.open_home(Settings.read(home))
+    _print_key(services.keys.create_key(user_id))
+
+
+@user.command("disable")
+@click.argument("access_key_id")
+@HOME
+def disable_key(access_key_id: str, home: Path | None) -> None:
+    """Switch an access key off, at once."""
+    _, services = app.open_home(Settings.read(home))
+    services.keys.disable_key(access_key_id)
+
+
+@user.command("join")
+@click.argument("user_id")
+@click.argument("project_id", type=int)
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@HOME
+def join(user_id: str, project_id: int, role: str, home: Path | None) -> None:
+    """Make a user a member of a workspace, in a role."""
+    _, services = app.open_home(Settings.read(home))
+    services.workspaces.set_member(LOCAL, Place(project_id), user_id, Role(role))
+
+
+def _print_key(key: NewKey) -> None:
+    click.echo(f"AccessKeyId      {key.id}\nAccessKeySecret  {key.secret}")
 
 
 def main() -> None:
@@ -88,6 +217,8 @@ def main() -> None:
         sys.exit(1)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
+    except ApiError as error:
+        _fail(f"HTTP {error.status} {error.code}: {error}", 1)
     except DISyncError as error:
         _fail(str(error), 1)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
@@ -20,13 +20,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Probes:
     """`ready` tells whether all workers are up."""
 
-    def __init__(self, gateway: ASGIApp, store: Store, ready: Callable[[], bool]) -> None:
+    def __init__(self, gateway: ASGIApp, store: Store, requests: Requests, ready: Callable[[], bool]) -> None:
         self._gateway = gateway
         self._store = store
         self._ready = ready
         self._registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._registry)
+        ProcessCollector(registry=self._registry)
+        self._registry.register(requests)
         self._registry.register(Tasks(store))
         self._answers: dict[str, Callable[[], Response]] = {
             "/healthz": lambda: PlainTextResponse("ok\n"),
@@ -50,6 +50,29 @@ class Probes:
 
     def _metrics(self) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE)
+
+
+class Requests(Collector):
+    """What the gateway answered, as it tells through `observe`."""
+
+    def __init__(self) -> None:
+        labels = ["action", "status"]
+        self._count = Counter("disync_api_requests", "API requests answered", labels, registry=None)
+        self._seconds = Histogram("disync_api_request_seconds", "Time to answer", ["action"], registry=None)
+        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def observe(self, action: str, status: int, seconds: float) -> None:
+        metrics = self._known.get((action, status))
+        if metrics is None:
+            metrics = self._count.labels(action, str(status)), self._seconds.labels(action)
+            self._known[action, status] = metrics
+        count, duration = metrics
+        count.inc()
+        duration.observe(seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._count.collect()
+        yield from self._seconds.collect()
 
 
 class Tasks(Collector):

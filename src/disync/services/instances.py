@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from disync.model.errors import Refused
+from disync.model.errors import ForbiddenAccess, Refused
 from disync.model.job import dirty_limit
 from disync.model.run import Start
 from disync.services.access import Caller, Role, enter
@@ -115,9 +115,11 @@ class Instances:
 
 def _enter(db: Connection, caller: Caller, project_id: int, file_id: int, need: Role) -> Any:
     """The task's file, if the caller may do with it what needs `need`."""
-    enter(db, caller, project_id, need)
+    workspace = enter(db, caller, project_id, need)
     file = files.get(db, file_id)
-    if file is None or file.workspace_id != project_id or file.task_type != "DI_REALTIME":
+    if file is not None and file.workspace_id != workspace.id:
+        raise ForbiddenAccess()
+    if file is None or file.task_type != "DI_REALTIME":
         raise Refused(f"fileId:[{file_id}] is invalid.")
     return file
 
