@@ -12,7 +12,7 @@ Where each fact comes from:
 * names and types: `to_map` and the annotated constructor of each model class;
 * required: the sentence "This parameter is required." in the comment above a member;
 * values, minimum, maximum: the comment too, where it is plain enough to parse; else nothing is claimed;
-* spec/amendments.json, beside the output, replaces a parameter's values where comments contradict each other, and says why.
+* amendments.json, beside the output, replaces values where comments contradict each other, and says why.
 
 The SDK knows only `int`: whether an integer has 32 or 64 bits is not in it, so all are 64. `Dict[...]` members are
 "object" in the tree, `Any` is "any". The same SDK gives the same bytes.
