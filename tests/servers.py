@@ -1,0 +1,186 @@
+"""The real servers that tests and benches talk to: DISync and Debian's PostgreSQL, each in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+START_SECONDS = 30
+STOP_SECONDS = 12
+
+ROOT_KEY = ("testAccessKeyId", "testAccessKeySecret")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """This process's environment for a child: no proxy between it and the loopback, bytecode allowed."""
+    dropped = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "pythondontwritebytecode"}
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in dropped}
+    return {name: value for name, value in kept.items() if not name.startswith("DISYNC_")} | more
+
+
+class Lines:
+    """The lines that a process prints, as they come; waiting for one never blocks for good."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = process
+        threading.Thread(target=self._follow, name="lines", daemon=True).start()
+
+    def _follow(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def next(self, seconds: float) -> str:
+        """The next line, waited for `seconds` at most."""
+        try:
+            line = self._lines.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            raise TimeoutError(f"process {self._process.pid} printed nothing for {seconds:.1f} s") from None
+        if line is None:
+            raise RuntimeError(f"process {self._process.pid} ended with {self._process.wait()}")
+        return line
+
+    def after(self, prefixes: list[str], seconds: float) -> dict[str, str]:
+        """What follows each of the prefixes, once there is a line for every one."""
+        found: dict[str, str] = {}
+        deadline = time.monotonic() + seconds
+        while len(found) < len(prefixes):
+            line = self.next(deadline - time.monotonic())
+            found |= {prefix: line.removeprefix(prefix).strip() for prefix in prefixes if line.startswith(prefix)}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running `disync serve`. `address` is HOST:PORT, `datahub` a URL."""
+
+    address: str
+    datahub: str
+    key: tuple[str, str]
+    home: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def log(self) -> str:
+        return (self.home / "stderr.log").read_text(errors="replace")
+
+
+@contextmanager
+def disync(home: Path, *options: str, **environment: str) -> Iterator[Service]:
+    """`disync serve` with a local DataHub on free ports; stopped by SIGTERM, which it must obey in time."""
+    key_id, secret = ROOT_KEY
+    command = [sys.executable, "-m", "disync", "serve", "--port", "0", "--home", str(home), "--datahub-port", "0"]
+    keys = {"DISYNC_ACCESS_KEY_ID": key_id, "DISYNC_ACCESS_KEY_SECRET": secret}
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "stderr.log").open("a") as log:
+        process = subprocess.Popen(
+            [*command, *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=child_environment(**keys, **environment),
+        )
+    try:
+        try:
+            said = Lines(process).after(["listening on http://", "datahub listening on "], START_SECONDS)
+        except (RuntimeError, TimeoutError) as error:
+            raise RuntimeError(f"{error}\n{(home / 'stderr.log').read_text(errors='replace')}") from error
+        address, datahub = said["listening on http://"], said["datahub listening on "]
+        yield Service(address, datahub, ROOT_KEY, home, process)
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """SIGTERM; a process that takes longer than it may is killed, and that is an error."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise RuntimeError(f"process {process.pid} did not stop within {STOP_SECONDS} s of SIGTERM") from None
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def postgres_folder() -> Path:
+    """Where PostgreSQL's programs are. `make test` installs them, so a machine without them is an error."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if not installed and on_path is None:
+        raise RuntimeError("PostgreSQL is not installed: run `make test`, or `scripts/install dev`")
+    return installed[-1].parent if installed else Path(str(on_path)).parent
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of our own on a free port, its URL; it refuses to run as root, so root lends it another user."""
+    programs, port = postgres_folder(), free_port()
+    owner: Mapping[str, str | list[str]] = {}
+    folder = tempfile.mkdtemp(prefix="disync-pg-")
+    if os.geteuid() == 0:
+        owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        shutil.chown(folder, "postgres", "postgres")
+    data = f"{folder}/data"
+    initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    # Durability is PostgreSQL's own affair; without fsync the tests are several times faster.
+    settings = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
+    server = [str(programs / "postgres"), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *settings]
+    try:
+        subprocess.run(initdb, check=True, capture_output=True, cwd=folder, timeout=60, **owner)  # type: ignore[call-overload]
+        with open(f"{folder}/log", "w") as log:
+            process = subprocess.Popen(server, stdout=log, stderr=log, cwd=folder, text=True, **owner)  # type: ignore[call-overload]
+        try:
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            _wait_for(url, process)
+            yield url
+        finally:
+            process.send_signal(2)  # SIGINT: end the sessions, then stop
+            process.wait(STOP_SECONDS)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+@contextmanager
+def database(server_url: str, name: str) -> Iterator[str]:
+    """A database that is empty, and gone afterwards."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield server_url.rpartition("/")[0] + "/" + name
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
