@@ -100,7 +100,9 @@ def serve(settings: Settings, options: ServeOptions) -> None:
             services.keys.find, services.nonces, bind(services), inline=store.sqlite, observe=requests.observe
         )
         app = Probes(gateway, store, requests, ready=lambda: workers.alive == options.workers)
-        config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS, **UVICORN_OPTIONS)
+        config = uvicorn.Config(
+            app, lifespan="off", log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS, **UVICORN_OPTIONS
+        )
         supervisor.start()
         stack.callback(supervisor.stop, WORKER_SECONDS)
         Server(config, address).run(sockets=[listener])

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from disync import __version__, app, foreground
+from disync import __version__, app, demo, foreground
 from disync.connectors import KNOWN, find
 from disync.datahub.server import serve as serve_datahub
 from disync.gateway.client import Client
@@ -147,6 +147,15 @@ def connectors() -> None:
         assert connector is not None
         can = [word for word, side in (("reads", connector.reader), ("writes", connector.writer)) if side is not None]
         click.echo(f"{name:12} {', '.join(can)}")
+
+
+@cli.command("demo")
+@click.option("--port", default=8080, show_default=True, help="Another is taken when this one is in use.")
+@click.option("--datahub-port", default=8081, show_default=True)
+@click.option("--home", type=click.Path(path_type=Path), help="Emptied at the start (default: demo in DISYNC_HOME).")
+def run_demo(port: int, datahub_port: int, home: Path | None) -> None:
+    """Run the seed's task over real rows, compare both ends, and leave the server running."""
+    demo.run(home or Settings.read().home / "demo", port, datahub_port)
 
 
 @cli.group()
