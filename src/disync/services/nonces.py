@@ -25,7 +25,7 @@ class Nonces:
         now_ms = int(now * 1000)
         named = f"{len(access_key_id)} {access_key_id}{nonce}".encode("utf-8", "surrogateescape")
         token = blake2b(named, digest_size=16).digest()
-        quick = self._store.quick
+        quick = self._store.seen
         # Counted without a lock: a pruning too many or too few does no harm.
         self._claims += 1
         if self._claims % _PRUNE_EVERY == 0:

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from disync.store.quick import PostgresQuick, Quick, SqliteQuick
+from disync.store.schema import nonce
 
 BUSY_MS = 5000
 _OPEN_ATTEMPTS = 50
@@ -50,12 +51,29 @@ class Store:
     @property
     def quick(self) -> Quick:
         """This thread's own connection for single statements, each a transaction of its own."""
-        found: Quick | None = getattr(self._local, "quick", None)
+        return self._own("quick")
+
+    @property
+    def seen(self) -> Quick:
+        """The same, for nonces. With SQLite they have a file of their own, since every request writes one: so no
+        request waits while a worker's commit holds the main file's write lock."""
+        return self._own("seen" if self.sqlite else "quick")
+
+    def _own(self, name: str) -> Quick:
+        found: Quick | None = getattr(self._local, name, None)
         if found is None:
-            found = self._local.quick = self._open_quick()
+            found = self._open(name)
+            setattr(self._local, name, found)
             with self._lock:
                 self._all_quick.append(found)
         return found
+
+    def _open(self, name: str) -> Quick:
+        url = self.engine.url
+        if not self.sqlite:
+            return PostgresQuick(url.set(drivername="postgresql").render_as_string(hide_password=False))
+        path = Path(str(url.database))
+        return SqliteQuick(_nonces_path(path) if name == "seen" else path, BUSY_MS)
 
     def alone(self, connection: Connection, name: str) -> None:
         """Until the end of this transaction, no other writer is in a section of this name."""
@@ -78,12 +96,6 @@ class Store:
         self._local = threading.local()
         self.engine.dispose()
 
-    def _open_quick(self) -> Quick:
-        url = self.engine.url
-        if self.sqlite:
-            return SqliteQuick(str(url.database), BUSY_MS)
-        return PostgresQuick(url.set(drivername="postgresql").render_as_string(hide_password=False))
-
 
 def open_store(home: Path, url: str | None = None) -> Store:
     """The store of `home`, or the one that `url` (postgresql://…) names. Makes no tables: see migrations.migrate."""
@@ -103,7 +115,24 @@ def _sqlite(home: Path) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     _use_wal(path)
+    _make_nonces(_nonces_path(path), engine.dialect)
     return engine
+
+
+def _nonces_path(path: Path) -> Path:
+    return path.with_name("nonces.db")
+
+
+def _make_nonces(path: Path, dialect: Dialect) -> None:
+    _use_wal(path)
+    made: list[ExecutableDDLElement] = [
+        CreateTable(nonce, if_not_exists=True),
+        *(CreateIndex(i, if_not_exists=True) for i in nonce.indexes),
+    ]
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000)
+    for statement in made:
+        connection.execute(str(statement.compile(dialect=dialect)))
+    connection.close()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -140,9 +169,3 @@ def _postgres(url: str) -> Engine:
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ValueError(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://")
     return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16)
-
-
-def transient(error: OperationalError) -> bool:
-    """Whether the same transaction may succeed when it is tried again."""
-    reason = str(error.orig)
-    return "locked" in reason or "deadlock" in reason or "connection" in reason

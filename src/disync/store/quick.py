@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
@@ -26,13 +27,13 @@ class Quick(Protocol):
 
 
 class SqliteQuick:
-    """`synchronous=NORMAL`: a killed process loses nothing here, a power failure may lose the last moments' nonces."""
+    """`synchronous=NORMAL`: a killed process loses nothing, a power failure may lose what was written last."""
 
-    def __init__(self, path: str, busy_ms: int) -> None:
+    def __init__(self, path: Path, busy_ms: int) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-        self._connection.execute(f"PRAGMA busy_timeout={busy_ms}")
-        self._connection.execute("PRAGMA foreign_keys=ON")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        pragmas = {"busy_timeout": busy_ms, "foreign_keys": 1, "synchronous": "NORMAL", "wal_autocheckpoint": 4000}
+        for name, value in pragmas.items():
+            self._connection.execute(f"PRAGMA {name}={value}")
 
     def one(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         rows = self._connection.execute(statement, values).fetchall()

@@ -24,6 +24,9 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+nonces = MetaData()
+"""Apart from the others: with SQLite it lies in a file of its own. See Store.seen."""
+
 # SQLite only numbers rows by itself for a column of exactly this type.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -69,7 +72,7 @@ access_key = Table(
 
 nonce = Table(
     "nonce",
-    metadata,
+    nonces,
     Column("token", LargeBinary, primary_key=True),
     _ms("expires_ms"),
     Index("nonce_expires", "expires_ms"),
