@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disync.gateway.parameters import convert
@@ -145,6 +145,7 @@ TYPES = ["string", "integer", "boolean", "number", "object", "any", TAGS, {"Key"
 NAMES = st.sampled_from(["P", "P.1", "P.1.Key", "P.2.Size", "P.x", "P.", "P..", "Q"])
 
 
+@settings(derandomize=True)
 @given(st.sampled_from(TYPES), st.dictionaries(NAMES, st.text() | st.from_regex(r"[\[\]{}\"0-9:,a-z]*")), st.booleans())
 def test_whatever_is_sent_is_converted_or_refused(tree: Any, raw: dict[str, str], required: bool) -> None:
     try:
