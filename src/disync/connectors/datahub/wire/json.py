@@ -88,6 +88,11 @@ def decode_put_reply(body: bytes) -> list[Failed]:
     return [Failed(f.index, f.error_code, f.error_message) for f in _read(_put_reply, body).failed_records]
 
 
+def encode_get(cursor: str, limit: int) -> bytes:
+    """The body of a get."""
+    return msgspec.json.encode({"Action": "sub", "Cursor": cursor, "Limit": limit})
+
+
 def encode_records(reply: Records, blob: bool) -> bytes:
     """The answer to a get."""
     items = [

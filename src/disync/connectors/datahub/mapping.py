@@ -1,0 +1,75 @@
+"""Rows of a source's table as records of the target topic: columns by name, letter case aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from disync.connectors.datahub.types import BLOB_COLUMN, layout_of
+from disync.connectors.datahub.wire.entry import Entry
+from disync.connectors.datahub.wire.schema import Schema, same_layout
+from disync.connectors.datahub.wire.value import text_of
+from disync.model.data import Table
+from disync.model.errors import BadConfig
+
+
+class Mapping:
+    """How rows of one table become records of one schema (None: BLOB).
+
+    A field without a column of its name is null; a column without a field of its name is left out. A BLOB record is
+    the value of the table's only column, or else a JSON object of the row's texts.
+    """
+
+    def __init__(self, table: Table, target: Schema | None, keys: Sequence[str]) -> None:
+        self.table = table
+        self.source = layout_of(table)
+        self.target = target
+        self.equal = same_layout(self.source, target)
+        self._names = [column.name for column in table.columns or (BLOB_COLUMN,)]
+        places = {name.lower(): place for place, name in enumerate(self._names)}
+        missing = [key for key in keys if key.lower() not in places]
+        if missing:
+            raise BadConfig(f"keyColumns: the source has no column {missing[0]!r}.")
+        self._keys = [places[key.lower()] for key in keys]
+        fields = target.fields if target is not None else ()
+        self._places = [places.get(field.name.lower()) for field in fields]
+        if target is not None and all(place is None for place in self._places):
+            raise BadConfig(f"Table {table.name} and the target topic have no column in common: {self._names}.")
+        self.left_out = [name for name in self._names if name.lower() not in {field.name.lower() for field in fields}]
+
+    @property
+    def keyed(self) -> bool:
+        return bool(self._keys)
+
+    def key(self, data: Sequence[bytes | None]) -> list[bytes | None]:
+        """The key's values in a row of the source."""
+        return [data[place] for place in self._keys]
+
+    def entry(self, data: tuple[bytes | None, ...], attributes: dict[str, str]) -> Entry:
+        """The target's record for a row of the source."""
+        if self.equal:
+            return Entry(data, attributes)
+        if self.target is not None:
+            return Entry(tuple([None if place is None else data[place] for place in self._places]), attributes)
+        return Entry((data[0] if len(data) == 1 else self.row(data).encode(),), attributes)
+
+    def texts(self, row: Sequence[Any]) -> tuple[bytes | None, ...]:
+        """A row of Python values in the canonical form of the wire."""
+        return tuple([None if value is None else text_of(value) for value in row])
+
+    def row(self, data: Sequence[bytes | None]) -> str:
+        """A row of the source as a JSON object, for people and for replay."""
+        return as_json(self._names, data)
+
+
+def as_json(names: Sequence[str], data: Sequence[bytes | None]) -> str:
+    """Names and texts as a JSON object; bytes that are no text are shown in base64 under `<name>:base64`."""
+    shown: dict[str, Any] = {}
+    for name, value in zip(names, data, strict=False):
+        try:
+            shown[name] = None if value is None else value.decode()
+        except UnicodeDecodeError:
+            shown[f"{name}:base64"] = value  # msgspec writes bytes as base64
+    return msgspec.json.encode(shown).decode()

@@ -1,0 +1,150 @@
+"""Writing a topic: each split of the source goes, in order, to the shard that holds its place in the hash space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import structlog
+
+from disync.connectors.datahub.client import Client
+from disync.connectors.datahub.config import WriterParameters
+from disync.connectors.datahub.lanes import Lanes, Piece
+from disync.connectors.datahub.mapping import Mapping
+from disync.connectors.datahub.target import Target, point_of, point_of_key
+from disync.connectors.datahub.types import FORMAT
+from disync.connectors.datahub.wire import batch
+from disync.connectors.datahub.wire.entry import Entry
+from disync.connectors.datahub.wire.errors import Malformed
+from disync.model.connector import Sink, Writer
+from disync.model.data import Batch, Dirty, Encoded, Position, SchemaChange, Table, rows_of
+from disync.model.errors import BadConfig
+from disync.model.run import Checkpoint, Split
+
+log = structlog.get_logger()
+
+
+class DataHubWriter(Writer):
+    """Writes a topic that exists. Blocks of a source with the same schema are put as they are."""
+
+    formats: ClassVar[tuple[str, ...]] = (FORMAT,)
+
+    def __init__(self, client: Client, parameters: WriterParameters) -> None:
+        self._client = client
+        self._parameters = parameters
+        self._target: Target | None = None
+
+    def check(self) -> list[str]:
+        self._client.check()
+        self._client.topic(self._parameters.topic)
+        return []
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """Topics are not made here: shards and lifecycle are the owner's choice. Verify that the columns fit."""
+        self._target = Target(self._client, self._parameters.topic)
+        schema = self._target.layout.schema
+        for table in tables:
+            mapping = Mapping(table, schema, self._parameters.key_columns)
+            if schema is not None and mapping.left_out:
+                log.warning("datahub.columns_left_out", topic=self._parameters.topic, columns=mapping.left_out)
+            names = {column.name.lower() for column in table.columns}
+            for field in schema.fields if schema is not None else ():
+                if field.notnull and field.name.lower() not in names:
+                    raise BadConfig(
+                        f"Field {field.name} of the target must not be null, and {table.name} has no such column."
+                    )
+
+    def open(self, split: Split) -> Sink:
+        if self._target is None:
+            self._target = Target(self._client, self._parameters.topic)
+        return DataHubSink(self._target, self._parameters, split)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class DataHubSink(Sink):
+    """Puts the rows of one split.
+
+    DataHub holds no checkpoints and puts nothing twice by itself, so `last` is None, and what a crash may repeat is
+    what was put since the last checkpoint in the store; a put whose answer was lost is repeated as well. Order within
+    a shard holds in both cases: what comes again comes in the same order.
+    """
+
+    def __init__(self, target: Target, parameters: WriterParameters, split: Split) -> None:
+        self._target = target
+        self._keys = parameters.key_columns
+        self._point = point_of(split.at)
+        self._lanes = Lanes(target, parameters.batch_size)
+        self._mapping: Mapping | None = None
+        self._dirty: list[Dirty] = []
+
+    def write(self, batch_: Batch) -> None:
+        mapping = self._mapping_for(batch_.table)
+        rows = batch_.rows
+        if not isinstance(rows, Encoded):
+            self._take([(mapping.texts(row), {}) for row in rows_of(rows)], mapping, batch_.position)
+        elif rows.format != FORMAT:
+            raise BadConfig(f"A datahub writer does not take rows as {rows.format}.")
+        elif mapping.equal and not mapping.keyed:
+            for block in rows.buffers:
+                self._pass(block, batch_.position)
+        else:
+            for block in rows.buffers:
+                entries = _entries(block, mapping)
+                self._take([(entry.data, entry.attributes) for entry in entries], mapping, batch_.position)
+        self._dirty += self._lanes.send_full()
+
+    def alter(self, change: SchemaChange) -> None:
+        self._dirty += self._lanes.send_all()
+        self._target.follow(change)
+        self._mapping = None
+
+    def last(self) -> Checkpoint | None:
+        return None
+
+    def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
+        dirty, self._dirty = self._dirty + self._lanes.send_all(), []
+        return dirty
+
+    def close(self) -> None:
+        self._lanes.drop()
+
+    def _mapping_for(self, table: Table) -> Mapping:
+        mapping = self._mapping
+        if mapping is None or mapping.table != table:
+            keys = self._keys or table.keys
+            mapping = self._mapping = Mapping(table, self._target.layout.schema, keys)
+        return mapping
+
+    def _pass(self, block: bytes, position: Position) -> None:
+        """A block as it is; only the number of its schema may have to be the target's."""
+        version = self._target.layout.version
+        if batch.versions(block) - {version}:
+            block = batch.restamp(block, version)
+        self._lanes.put(Piece(block, batch.count(block), batch.raw_size(block), (self._point,), position))
+
+    def _take(
+        self, rows: Sequence[tuple[tuple[bytes | None, ...], dict[str, str]]], mapping: Mapping, position: Position
+    ) -> None:
+        """Rows of the source, in canonical texts: the ones that do not fit become dirty, all others one piece."""
+        entries = [mapping.entry(data, attributes) for data, attributes in rows]
+        records, failed = batch.encode_each(entries, mapping.target, self._target.layout.version)
+        name = self._target.topic
+        self._dirty += [Dirty(name, mapping.row(rows[f.index][0]), f.message, position) for f in failed]
+        if not records:
+            return
+        points: tuple[int, ...] = (self._point,)
+        if mapping.keyed:
+            refused = {f.index for f in failed}
+            good = [data for index, (data, _) in enumerate(rows) if index not in refused]
+            points = tuple([point_of_key(mapping.key(data)) for data in good])
+        block = batch.pack(records, "")
+        self._lanes.put(Piece(block, len(records), batch.raw_size(block), points, position))
+
+
+def _entries(block: bytes, mapping: Mapping) -> list[Entry]:
+    try:
+        return batch.decode(block, mapping.source)
+    except Malformed as error:
+        raise BadConfig(f"Table {mapping.table.name} holds a record that cannot be read: {error}.") from error
