@@ -60,8 +60,10 @@ def open_vault(home: Path, key_file: Path | None = None) -> Vault:
     path = key_file or home / "key"
     if not path.exists():
         _make(path)
-    lines = [line.strip() for line in path.read_text("ascii").splitlines() if line.strip()]
-    keys = [b64decode(line, validate=True) for line in lines]
+    try:
+        keys = [b64decode(line, validate=True) for line in path.read_bytes().split()]
+    except ValueError:
+        keys = []
     if not keys or any(len(key) != 32 for key in keys):
         raise Refused(f"{path} is no key file: it needs lines of 32 bytes in base64.")
     return Vault(keys)
