@@ -60,6 +60,9 @@ class Server(uvicorn.Server):
 
 def configure_logging() -> None:
     """Logs go to standard error, one event a line; standard output is for what a script may read."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="timestamp=%(asctime)s level=%(levelname)s event=%(message)r"
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -347,7 +347,10 @@ def _sums(place: Place, source: str, topic: str) -> dict[str, tuple[int, str]]:
 def _farewell(place: Place, file_id: int) -> None:
     pid = (place.home / "server.pid").read_text()
     say(f"the server goes on (process {pid}; stop it with: kill {pid}). Call it next:")
-    click.echo(
-        f"DISYNC_ACCESS_KEY_ID={place.key_id} DISYNC_ACCESS_KEY_SECRET={place.secret} \\\n"
-        f"  DISYNC_ENDPOINT={place.endpoint} disync call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_REALTIME --FileId {file_id}"
-    )
+    environment = {
+        "DISYNC_ACCESS_KEY_ID": place.key_id,
+        "DISYNC_ACCESS_KEY_SECRET": place.secret,
+        "DISYNC_ENDPOINT": place.endpoint,
+    }
+    click.echo(" ".join(f"{name}={value}" for name, value in environment.items()) + " \\")
+    click.echo(f"  disync call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_REALTIME --FileId {file_id}")
