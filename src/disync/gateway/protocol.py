@@ -6,7 +6,7 @@ and what cannot be parsed is answered in plain text, which the official clients 
 
 from __future__ import annotations
 
-import uuid
+import os
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -53,7 +53,7 @@ class RequestProtocol(HttpToolsProtocol):
         self.scope["query_string"] = query
 
     def send_400_response(self, msg: str) -> None:
-        request_id = str(uuid.uuid4()).upper()
+        request_id = os.urandom(16).hex()
         body = render(failed(ApiError(400, "InvalidRequest", msg), request_id), xml=False)
         head = b"content-type: %b\r\ncontent-length: %d\r\nx-acs-request-id: %b\r\nconnection: close\r\n\r\n" % (
             JSON_TYPE,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -137,7 +137,7 @@ class Gateway:
         if scope["type"] != "http":
             raise ValueError(f"the gateway speaks http, not {scope['type']}")
         began = time.perf_counter()
-        request_id = str(uuid.uuid4()).upper()
+        request_id = os.urandom(16).hex()
         try:
             body = await _read_body(scope, receive)
         except ApiError as error:
