@@ -255,7 +255,7 @@ class MemorySink(Sink):
         self._pending: list[tuple[str, Row, Position]] = []
 
     def write(self, batch: Batch) -> None:
-        rows = _rows_of(batch)
+        rows = self._by_name(batch)
         ops = batch.ops.decode() if batch.ops else "I" * len(rows)
         with self._memory.changed:
             self._memory.faults.passed("write_after", len(rows))
@@ -293,6 +293,17 @@ class MemorySink(Sink):
 
     def close(self) -> None:
         self._pending.clear()
+
+    def _by_name(self, batch: Batch) -> list[Row]:
+        """The batch's rows with the columns of the stored table: found by name, letter case aside, or else null."""
+        rows = _rows_of(batch)
+        with self._memory.changed:
+            wanted = [column.name.lower() for column in self._memory.tables[self._name].table.columns]
+        names = [column.name.lower() for column in batch.table.columns]
+        if names == wanted:
+            return rows
+        places = [names.index(name) if name in names else None for name in wanted]
+        return [tuple([None if place is None else row[place] for place in places]) for row in rows]
 
     def _apply(self, changes: Sequence[tuple[str, Row, Position]]) -> list[Dirty]:
         stored, refuse = self._memory.tables[self._name], self._memory.faults.refuse
