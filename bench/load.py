@@ -1,0 +1,72 @@
+"""wrk, the one client of every HTTP measurement: 50 connections that send prepared requests, each of them once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 50
+_FIRST_GUESS = 40_000
+_SPARE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, how to make one request to it, and the path of a harmless GET that needs no signature."""
+
+    address: str
+    make: Callable[[], bytes]
+    rest: str
+
+
+def warm(target: Target) -> float:
+    """One second of load: the rate that `measure` prepares requests for."""
+    return _replay(target, _FIRST_GUESS, 1).rate
+
+
+def measure(target: Target, expected_rate: float, seconds: int) -> Load:
+    """Requests are prepared before the clock starts, so that signing costs the client nothing."""
+    return _replay(target, int(expected_rate * seconds * _SPARE) + 1000, seconds)
+
+
+def _replay(target: Target, count: int, seconds: int) -> Load:
+    with tempfile.NamedTemporaryFile(prefix="requests-") as file:
+        for _ in range(count):
+            request = target.make()
+            file.write(b"%08d" % len(request) + request)
+        file.flush()
+        rest = f"GET {target.rest} HTTP/1.1|Host: {target.address}||"
+        environment = os.environ | {"REPLAY_FILE": file.name, "REPLAY_REST": rest}
+        script = str(Path(__file__).with_name("replay.lua"))
+        options = ["-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
+        done = subprocess.run(
+            ["wrk", *options, f"http://{target.address}/"], env=environment, capture_output=True, text=True, check=True
+        )
+    return _result(done.stdout + done.stderr)
+
+
+def _result(output: str) -> Load:
+    found = [line.removeprefix("RESULT ") for line in output.splitlines() if line.startswith("RESULT ")]
+    if not found:
+        raise RuntimeError(f"wrk printed no result:\n{output}")
+    result = json.loads(found[0])
+    if result.pop("refused") | result.pop("broken") | result.pop("exhausted"):
+        raise RuntimeError(f"requests were refused or broken, or there were too few:\n{output}")
+    return Load(**result)
