@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -14,9 +14,9 @@ from disync.services import Services, open_services
 from disync.services.access import Caller
 from disync.store.database import Store, open_store
 from disync.store.migrations import migrate
+from disync.store.schema import metadata, nonces
 from disync.store.vault import open_vault
 
-_NUMBER = itertools.count(1)
 KINDS = ("sqlite", "postgresql")
 
 
@@ -35,23 +35,24 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated database, to copy."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE disync_template")
-    store = open_store(tmp_path_factory.mktemp("postgres"), _sibling(postgres_url, "disync_template"))
+def postgres_migrated(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the store's tables, for one test after the other. Each room that imports this asks for it."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection, suppress(psycopg.errors.DuplicateDatabase):
+        connection.execute("CREATE DATABASE disync_store")
+    url = postgres_url.rpartition("/")[0] + "/disync_store"
+    store = open_store(tmp_path_factory.mktemp("postgres"), url)
     migrate(store)
     store.close()
-    return "disync_template"
+    return url
 
 
 @pytest.fixture
-def postgres_copy(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    name = f"disync_{next(_NUMBER)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}".encode())
-        yield _sibling(postgres_url, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+def postgres_store(postgres_migrated: str) -> str:
+    """The same, emptied: many times faster than a database of its own for each test."""
+    tables = ", ".join(f'"{name}"' for name in (*metadata.tables, *nonces.tables))
+    with psycopg.connect(postgres_migrated, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+    return postgres_migrated
 
 
 @pytest.fixture(params=KINDS)
@@ -61,7 +62,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
         template = request.getfixturevalue("sqlite_template")
         shutil.copytree(template, tmp_path, dirs_exist_ok=True)
         return None
-    url: str = request.getfixturevalue("postgres_copy")
+    url: str = request.getfixturevalue("postgres_store")
     return url
 
 
@@ -84,7 +85,3 @@ def root(services: Services) -> Caller:
     key = services.keys.find("rootKeyId")
     assert key is not None
     return key.caller
-
-
-def _sibling(url: str, name: str) -> str:
-    return url.rpartition("/")[0] + "/" + name

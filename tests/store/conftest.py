@@ -1,6 +1,6 @@
 from stores import (  # noqa: F401
-    postgres_copy,
-    postgres_template,
+    postgres_migrated,
+    postgres_store,
     root,
     services,
     sqlite_template,

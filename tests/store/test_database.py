@@ -142,12 +142,12 @@ def test_quick_connections_belong_to_their_threads(store: Store) -> None:
     assert store.reachable()
 
 
-def test_a_connection_that_the_server_dropped_is_made_anew(postgres_copy: str, tmp_path: Path) -> None:
-    store = open_store(tmp_path, postgres_copy)
+def test_a_connection_that_the_server_dropped_is_made_anew(postgres_store: str, tmp_path: Path) -> None:
+    store = open_store(tmp_path, postgres_store)
     assert store.quick.one("SELECT 1") == (1,)
     with store.read() as db:
         assert access_keys.users(db) == []
-    with psycopg.connect(postgres_copy, autocommit=True) as other:
+    with psycopg.connect(postgres_store, autocommit=True) as other:
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         other.execute(f"{others} AND datname = current_database()".encode())
     assert store.quick.one("SELECT 1") == (1,)

@@ -215,9 +215,9 @@ def dirty_limit(record: Any) -> int | None:
     """`errorLimit.record` as it is found in the wild: a number, its digits as text, "" or null for no limit."""
     if record is None or record == "":
         return None
-    if isinstance(record, str) and record.isascii() and record.isdigit():
-        return int(record)
-    if isinstance(record, int) and not isinstance(record, bool) and record >= 0:
+    if isinstance(record, str) and record.isascii() and record.isdigit() and len(record) < 20:
+        record = int(record)
+    if isinstance(record, int) and not isinstance(record, bool) and 0 <= record < 2**53:
         return record
     raise ValueError("this must be a whole number of rows, 0 or more.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from disync.model.errors import ParamInvalid
 from disync.operations import business, data_sources, di_sync, files, folders, projects, resource_groups
 from disync.operations.parameters import Parameters, Payload
 from disync.services import Caller, Services
@@ -61,6 +62,10 @@ class Handler:
     inline: bool
 
     def __call__(self, caller: Caller, parameters: Parameters) -> Payload:
+        for name, value in parameters.items():
+            # No text of PostgreSQL can hold it, so it is refused in front of every store.
+            if isinstance(value, str) and "\0" in value:
+                raise ParamInvalid(name, "it has a NUL character in it.")
         return self.function(self.services, caller, parameters)
 
 

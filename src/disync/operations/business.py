@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from disync.operations.parameters import Parameters, Payload, asked, counted, place
+from disync.operations.parameters import Parameters, Payload, asked, counted, keyword, place
 from disync.services import Caller, Services
 
-_MEMBERS = {"BusinessName": "name", "Description": "description", "Owner": "owner_id", "UseType": "use_type"}
+_MEMBERS = {"Description": "description", "Owner": "owner_id", "UseType": "use_type"}
 
 
 def create_business(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """Comes with its folder `Data Integration`."""
     wanted = {ours: parameters[theirs] for theirs, ours in _MEMBERS.items() if parameters.get(theirs)}
+    wanted["name"] = parameters["BusinessName"]
     return {"BusinessId": services.folders.create_business(caller, place(parameters), wanted)}
 
 
 def list_business(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """Business flows by a part of their names."""
-    page = services.folders.list_business(caller, place(parameters), parameters.get("Keyword"), asked(parameters))
+    page = services.folders.list_business(caller, place(parameters), keyword(parameters), asked(parameters))
     flows = [
         {
             "BusinessId": row.id,

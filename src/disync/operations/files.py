@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from disync.model.errors import ParamInvalid
-from disync.operations.parameters import Parameters, Payload, asked, counted, numbers, place
+from disync.operations.parameters import Parameters, Payload, asked, counted, keyword, numbers, place
 from disync.services import Caller, Services
 from disync.services.files import Filter
 
@@ -16,7 +16,7 @@ def list_files(services: Services, caller: Caller, parameters: Parameters) -> Pa
         ids=numbers("FileIdIn", parameters.get("FileIdIn"), 50),
         types=numbers("FileTypes", parameters.get("FileTypes"), 50),
         folder=parameters.get("FileFolderPath"),
-        keyword=parameters.get("Keyword"),
+        keyword=keyword(parameters),
         name=parameters.get("ExactFileName"),
         owner=parameters.get("Owner"),
         last_editor=parameters.get("LastEditUser"),

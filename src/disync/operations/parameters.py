@@ -26,6 +26,14 @@ def counted(page: Page[Any]) -> Payload:
     return {"PageNumber": page.asked.number, "PageSize": page.asked.size, "TotalCount": page.total}
 
 
+def keyword(parameters: Parameters) -> str | None:
+    """A part of a name. SQLite gives up on patterns that are very long."""
+    text = parameters.get("Keyword")
+    if text and len(text) > 256:
+        raise ParamInvalid("Keyword", "at most 256 characters.")
+    return text
+
+
 def numbers(name: str, text: str | None, most: int) -> tuple[int, ...] | None:
     """A list of numbers with commas between them; None if there is none."""
     if not text:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from disync.model.errors import ParamInvalid
 from disync.operations.parameters import Parameters, Payload, asked, counted, place
 from disync.operations.times import spelled
 from disync.services import Caller, Services
@@ -18,10 +19,8 @@ _STANDARD = 3
 
 def list_projects(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """The workspaces that the caller is a member of."""
-    page = services.workspaces.list(caller, asked(parameters))
-    wanted = parameters.get("Tags") or []
-    projects = [_listed(row) for row in page.entries if _tagged(row, wanted)]
-    return {"PageResult": {"ProjectList": projects, **counted(page)}}
+    page = services.workspaces.list(caller, _tags(parameters), asked(parameters))
+    return {"PageResult": {"ProjectList": [_listed(row) for row in page.entries], **counted(page)}}
 
 
 def get_project(services: Services, caller: Caller, parameters: Parameters) -> Payload:
@@ -58,7 +57,7 @@ def create_project(services: Services, caller: Caller, parameters: Parameters) -
         mode=parameters.get("ProjectMode") or 2,
         download=parameters.get("IsAllowDownload") != 0,
         development=not parameters.get("DisableDevelopment"),
-        tags=parameters.get("Tags") or [],
+        tags=_tags(parameters),
     )
     return {"Data": services.workspaces.create(caller, wanted, parameters.get("ClientToken") or "")}
 
@@ -82,6 +81,9 @@ def _is_default(row: Any) -> int:
     return int(row.identifier == "default")
 
 
-def _tagged(row: Any, wanted: list[Any]) -> bool:
-    has = msgspec.json.decode(row.tags)
-    return all(any(tag.items() <= own.items() for own in has) for tag in wanted)
+def _tags(parameters: Parameters) -> list[dict[str, str]]:
+    tags = parameters.get("Tags") or []
+    try:
+        return msgspec.convert(tags, list[dict[Literal["Key", "Value"], str]])  # type: ignore[no-any-return]
+    except msgspec.ValidationError as error:
+        raise ParamInvalid("Tags", "a list of objects with the texts Key and Value.") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disync.operations.parameters import Parameters, Payload
+from disync.operations.parameters import Parameters, Payload, keyword
 from disync.operations.times import spelled
 from disync.services import Caller, Services
 from disync.services.resource_groups import DEFAULT
@@ -12,9 +12,9 @@ _NORMAL = 0
 
 def list_resource_groups(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """Groups of every type unless one is asked for: ours have no other use than data integration (type 4)."""
-    kind, keyword = parameters.get("ResourceGroupType"), parameters.get("Keyword")
+    kind, part = parameters.get("ResourceGroupType"), keyword(parameters)
     shared = parameters.get("BizExtKey") in (None, "", "default")
-    groups = services.resource_groups.list(caller, kind, keyword) if shared else []
+    groups = services.resource_groups.list(caller, kind, part) if shared else []
     found = [
         {
             "Id": row.id,

@@ -8,7 +8,8 @@ ROOT = "Business Flow"
 DATA_INTEGRATION = "Data Integration"
 _ROOTS = {"business flow", "业务流程", "business_process"}
 _KINDS = {"data integration", "数据集成", "data_integration"}
-_LONGEST = 1024
+_LONGEST = 512
+_LONGEST_NAME = 128
 
 
 def canonical(path: str) -> str:
@@ -37,4 +38,4 @@ def business_name(path: str) -> str | None:
 
 
 def _fit(part: str) -> bool:
-    return bool(part) and part not in (".", "..") and part.isprintable() and "\\" not in part
+    return 0 < len(part) <= _LONGEST_NAME and part not in (".", "..") and part.isprintable() and "\\" not in part

@@ -200,8 +200,9 @@ def read_param(text: str | None) -> Param:
     if not isinstance(param, dict):
         raise Refused("TaskParam: this must be a JSON object.", "Invalid.TaskParam")
     for member in ("FileFolderPath", "ResourceGroup"):
-        if not isinstance(param.get(member) or "", str):
-            raise Refused(f"TaskParam.{member}: this must be text.", "Invalid.TaskParam")
+        value = param.get(member) or ""
+        if not isinstance(value, str) or not value.isprintable() or len(value) > 512:
+            raise Refused(f"TaskParam.{member}: this must be text of at most 512 characters.", "Invalid.TaskParam")
     _check_cu(param.get("Cu"))
     return Param(param.get("FileFolderPath") or None, param.get("ResourceGroup") or None)
 
@@ -209,7 +210,7 @@ def read_param(text: str | None) -> Param:
 def _check_cu(size: Any) -> None:
     try:
         fits = size in (None, "") or (not isinstance(size, bool) and float(size) > 0 and float(size) * 2 % 1 == 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
         raise Refused("TaskParam.Cu: this must be a multiple of 0.5.", "Invalid.TaskParam")

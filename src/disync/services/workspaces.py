@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,6 +24,9 @@ from disync.store.database import Store
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
 DEFAULT_FLOW = "default"
 
+Tag = Mapping[str, str]
+"""`Key` and `Value`; one without a value asks for any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -35,7 +38,7 @@ class Wanted:
     mode: int = 2
     download: bool = True
     development: bool = True
-    tags: list[dict[str, Any]] = field(default_factory=list)
+    tags: Sequence[Tag] = ()
 
 
 class Workspaces:
@@ -46,10 +49,15 @@ class Workspaces:
         with self._store.read() as db:
             return enter(db, caller, place)
 
-    def list(self, caller: Caller, asked: Slice) -> Page[Any]:
-        """The workspaces that the caller is a member of; all of them for root."""
+    def list(self, caller: Caller, tags: Sequence[Tag], asked: Slice) -> Page[Any]:
+        """The workspaces that the caller is a member of (root: all), and that have every one of the tags."""
+        user_id = None if caller.root else caller.user_id
         with self._store.read() as db:
-            return Page(asked, *rows.page(db, None if caller.root else caller.user_id, asked.offset, asked.size))
+            if not tags:
+                return Page(asked, *rows.page(db, user_id, asked.offset, asked.size))
+            _, everything = rows.page(db, user_id, 0, None)
+        tagged = [row for row in everything if _has(msgspec.json.decode(row.tags), tags)]
+        return Page(asked, len(tagged), tagged[asked.offset : asked.offset + asked.size])
 
     def create(self, caller: Caller, wanted: Wanted, client_token: str = "") -> int:
         """The new workspace's id; its owner is the caller."""
@@ -100,6 +108,10 @@ def add_workspace(db: Connection, owner_id: str, wanted: Wanted) -> int:
     rows.set_role(db, workspace_id, owner_id, Role.OWNER.value)
     add_business(db, workspace_id, {"name": DEFAULT_FLOW, "owner_id": owner_id})
     return workspace_id
+
+
+def _has(tags: Sequence[Tag], wanted: Sequence[Tag]) -> bool:
+    return all(any(tag.items() <= own.items() for own in tags) for tag in wanted)
 
 
 def _check(wanted: Wanted) -> None:

@@ -14,7 +14,7 @@ def claim(db: Connection, key: dict[str, Any], request: str, now_ms: int) -> boo
     """Take the token; False if it was taken. A second taker waits until the first one's transaction has ended."""
     insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
     statement = insert(client_token).values(**key, request=request, created_ms=now_ms).on_conflict_do_nothing()
-    return db.execute(statement).rowcount == 1
+    return db.execute(statement.returning(client_token.c.token)).first() is not None
 
 
 def get(db: Connection, key: dict[str, Any]) -> Any:

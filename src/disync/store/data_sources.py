@@ -19,7 +19,10 @@ def get(db: Connection, source_id: int) -> Any:
 
 
 def named(db: Connection, workspace_id: int, name: str) -> list[Any]:
-    """The data sources of a name, that of production before that of development."""
+    """The data sources of a name, that of production before that of development. The name may come out of a task's
+    JSON: there are none for one that no database could hold."""
+    if "\0" in name:
+        return []
     query = select(data_source).where(data_source.c.workspace_id == workspace_id, data_source.c.name == name)
     return list(db.execute(query.order_by(data_source.c.env.desc())))
 

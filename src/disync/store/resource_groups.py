@@ -14,6 +14,9 @@ def add(db: Connection, **values: Any) -> None:
 
 
 def named(db: Connection, identifier: str) -> Any:
+    """None also for a name that comes out of a task's JSON and that no database could hold."""
+    if "\0" in identifier:
+        return None
     return db.execute(select(resource_group).where(resource_group.c.identifier == identifier)).one_or_none()
 
 

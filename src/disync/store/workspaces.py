@@ -21,7 +21,7 @@ def named(db: Connection, identifier: str) -> Any:
     return db.execute(select(workspace).where(workspace.c.identifier == identifier)).one_or_none()
 
 
-def page(db: Connection, user_id: str | None, offset: int, limit: int) -> tuple[int, list[Any]]:
+def page(db: Connection, user_id: str | None, offset: int, limit: int | None) -> tuple[int, list[Any]]:
     """(how many in all, this page) of the workspaces that `user_id` is a member of; None: of all."""
     query: Select[Any] = select(workspace)
     if user_id is not None:
