@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from datahub import DataHub
 
+from datahub import DataHub
 from disync.datahub.local import LocalDataHub
 
 KEYS = {"id": "secret"}

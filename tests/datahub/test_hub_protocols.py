@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from datahub import DataHub
 from datahub.core import DatahubProtocolType
 from datahub.exceptions import InvalidParameterException
 from datahub.models import BlobRecord, CursorType, FieldType, RecordSchema, TupleRecord
 from datahub.models.compress import CompressFormat
 
+from datahub import DataHub
 from disync.datahub.local import LocalDataHub
 
 PROTOCOLS = [DatahubProtocolType.JSON, DatahubProtocolType.PB, DatahubProtocolType.BATCH]
@@ -107,7 +107,7 @@ def test_blobs_come_back_in_every_protocol(
 def test_nulls_of_all_types(
     hub: LocalDataHub, project: str, writing: DatahubProtocolType, reading: DatahubProtocolType
 ) -> None:
-    """But for what the client cannot do: it cannot encode a null DOUBLE as BATCH, and reads a null STRING of PB as ''."""
+    """But for what the client cannot do: put a null DOUBLE as BATCH, and tell a null STRING of PB from an empty one."""
     writer = connect(hub, writing, CompressFormat.LZ4)
     writer.create_tuple_topic(project, "t", 1, 3, SCHEMA, "")
     put(writer, writing, project, [TupleRecord(schema=SCHEMA, values=[None] * len(TYPES))])

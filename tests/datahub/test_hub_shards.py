@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import md5
 
 import pytest
-from datahub import DataHub
 from datahub.exceptions import (
     InvalidOperationException,
     InvalidParameterException,
@@ -16,11 +15,12 @@ from datahub.exceptions import (
 from datahub.models import BlobRecord, CursorType, ShardState
 from hypothesis import given
 from hypothesis import strategies as st
+from signed import send
 
+from datahub import DataHub
 from disync.datahub import shards as ops
 from disync.datahub.errors import Fault
 from disync.datahub.local import LocalDataHub
-from signed import send
 
 LAST = "F" * 32
 

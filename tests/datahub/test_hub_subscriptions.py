@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from datahub import DataHub
 from datahub.core import DatahubProtocolType
 from datahub.exceptions import (
     DatahubException,
@@ -21,12 +20,13 @@ from datahub.exceptions import (
 from datahub.models import BlobRecord, FieldType, OffsetWithSession, RecordSchema, SubscriptionState, TupleRecord
 from hypothesis import given
 from hypothesis import strategies as st
+from signed import send
 
+from datahub import DataHub
 from disync.datahub.errors import Fault
 from disync.datahub.groups import MIN_TIMEOUT_MS, Groups, even_plan
 from disync.datahub.local import LocalDataHub
 from disync.datahub.shards import divide, merge, split
-from signed import send
 
 with warnings.catch_warnings():  # one of its dependencies compiles itself by a module that is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from datahub import DataHub
 from datahub.core import DatahubProtocolType
 from datahub.exceptions import (
     InvalidOperationException,
@@ -12,9 +11,10 @@ from datahub.exceptions import (
     ResourceNotFoundException,
 )
 from datahub.models import CursorType, FieldType, RecordSchema, RecordType, TupleRecord
-
-from disync.datahub.local import LocalDataHub
 from signed import send
+
+from datahub import DataHub
+from disync.datahub.local import LocalDataHub
 
 SCHEMA = RecordSchema.from_lists(["a", "b"], [FieldType.BIGINT, FieldType.STRING], ["first", ""], [False, True])
 WIDER = RecordSchema.from_lists(["b", "a", "c"], [FieldType.STRING, FieldType.BIGINT, FieldType.DOUBLE])

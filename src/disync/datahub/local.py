@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import structlog
+
 _CHILD = "from disync.datahub.local import child; child()"
 _LINE = "datahub listening on "
 _STOP_SECONDS = 10
@@ -103,6 +105,8 @@ def child() -> None:
     """What the child process runs: settings come as one line of JSON on stdin, whose end tells that the parent died."""
     from disync.datahub.server import serve
 
+    # stdout is for the one line that the parent reads; more would fill the pipe and stop the server.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keys: dict[str, str] = settings["keys"]

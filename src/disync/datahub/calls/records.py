@@ -88,7 +88,12 @@ def _read_get_protobuf(body: bytes) -> tuple[str, int]:
 
 
 def _get_json(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> bytes:
-    return wire_json.encode_records(get_entries(hub, topic, shard_id, cursor, limit), not topic.is_tuple)
+    reply = get_entries(hub, topic, shard_id, cursor, limit)
+    try:
+        return wire_json.encode_records(reply, not topic.is_tuple)
+    except Malformed as error:
+        where = f"records {reply.start_sequence} to {reply.start_sequence + len(reply.entries) - 1}"
+        raise Fault("MalformedRecord", f"{where} were put in a broken block: {error}") from error
 
 
 def _get_protobuf(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> bytes:
