@@ -93,7 +93,7 @@ def _tables(databases: Sequence[Database], page: Slice) -> Iterator[Payload]:
 
 
 def _short(error: DISyncError) -> str:
-    """Enough to mend the data source, too little to explore a network by it."""
+    """One line; some systems answer with pages."""
     text = str(error).splitlines()
     return (text[0] if text else type(error).__name__)[:200]
 

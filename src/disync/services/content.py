@@ -65,15 +65,12 @@ def _masked(value: Any, member: str = "") -> Any:
     return value
 
 
-def _filled(value: Any, stored: Any) -> Any:
+def _filled(value: Any, stored: Any, member: str = "") -> Any:
     if isinstance(value, dict):
         known = stored if isinstance(stored, dict) else {}
-        return {name: _filled(item, known.get(name)) for name, item in value.items()}
-    if isinstance(value, str) and HIDDEN in value and isinstance(stored, str) and _masks(value, stored):
+        return {name: _filled(item, known.get(name), name) for name, item in value.items()}
+    if isinstance(value, list) and isinstance(stored, list) and len(value) == len(stored):
+        return [_filled(item, known, member) for item, known in zip(value, stored, strict=True)]
+    if isinstance(value, str) and HIDDEN in value and stored is not None and value == _masked(stored, member):
         return stored
     return value
-
-
-def _masks(value: str, stored: str) -> bool:
-    """Whether `value` is what `masked` made of `stored`."""
-    return value in (HIDDEN, _masked(stored))

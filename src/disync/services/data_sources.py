@@ -21,7 +21,7 @@ from disync.services import content, network
 from disync.services.access import Caller, Role, enter
 from disync.services.clock import now_ms
 from disync.services.pages import Page, Slice
-from disync.services.probing import Probes
+from disync.services.probing import UNREACHED, Probes
 from disync.store import data_sources as rows
 from disync.store import deployments
 from disync.store.database import Store
@@ -161,7 +161,7 @@ class DataSources:
             network.check(found)
             probe(found)
 
-        self._probes.run(caller.user_id, work, PROBE_SECONDS, "The data source did not answer in time.")
+        self._probes.run(caller.user_id, work, PROBE_SECONDS, UNREACHED)
 
     def catalog(self, caller: Caller, project_id: int, name: str, env: int | None) -> Sequence[Database]:
         """The databases of a data source and the names of their tables, read now."""

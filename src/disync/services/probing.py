@@ -19,6 +19,7 @@ T = TypeVar("T")
 AT_ONCE = 8
 PER_MINUTE = 60
 _REMEMBERED = 10_000
+UNREACHED = "The data source cannot be reached: check its address, and whether it is running."
 
 
 class Probes:
@@ -28,7 +29,10 @@ class Probes:
         self._lock = threading.Lock()
 
     def run(self, user_id: str, work: Callable[[], T], seconds: float, late: str) -> T:
-        """The result of `work`. Raises Unreachable(`late`) after `seconds`, and 429 for one who asks too often."""
+        """The result of `work`. Raises Unreachable(`late`) after `seconds`, and 429 for one who asks too often.
+
+        Why a system is not reached is not told: refused, filtered and unknown would map a network for the asker.
+        """
         self._admit(user_id)
         if not self._slots.acquire(timeout=seconds):
             raise Unreachable(late)
@@ -38,6 +42,8 @@ class Probes:
             return done.result(seconds)
         except TimeoutError as error:
             raise Unreachable(late) from error
+        except Unreachable as error:
+            raise Unreachable(UNREACHED) from error
 
     def _work(self, work: Callable[[], T], done: Future[T]) -> None:
         try:
