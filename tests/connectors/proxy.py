@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from disync.connectors.datahub.wire import frame
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -18,6 +20,7 @@ class Answer:
 
     status: int
     code: str = ""
+    body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -27,6 +30,8 @@ class Request:
     path: str
     content_type: str
     action: str
+    body: bytes
+    """As it was before compression."""
 
 
 LOSE = "lose"
@@ -58,12 +63,17 @@ def proxy_to(upstream: str) -> Iterator[Proxy]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             kind, action = self.headers.get("Content-Type", ""), self.headers.get("x-datahub-request-action", "")
-            request = Request(self.command, self.path, kind, action)
+            encoding, raw = (
+                self.headers.get("Content-Encoding", ""),
+                self.headers.get("x-datahub-content-raw-size", "0"),
+            )
+            plain = frame.decompress(body, encoding, int(raw), 1 << 24)
+            request = Request(self.command, self.path, kind, action, plain)
             proxy.seen.append(request)
             ruled = proxy.rule(request)
             if isinstance(ruled, Answer):
                 told = json.dumps({"ErrorCode": ruled.code, "ErrorMessage": "the proxy says so"}).encode()
-                self._answer(ruled.status, ruled.headers, told)
+                self._answer(ruled.status, ruled.headers, ruled.body or told)
                 return
             there = http.client.HTTPConnection(proxy.upstream.hostname or "", proxy.upstream.port, timeout=10)
             there.request(self.command, self.path, body, dict(self.headers.items()))

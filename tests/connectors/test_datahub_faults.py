@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -12,12 +13,18 @@ from test_datahub_copy import PAIR, copy, values
 
 from contract.source import rows_in
 from disync.connectors import find
+from disync.connectors.datahub import lanes
 from disync.connectors.datahub.client import Client
 from disync.connectors.datahub.config import content_of
 from disync.connectors.datahub.connection import Rejected
+from disync.connectors.datahub.types import table_of
+from disync.connectors.datahub.wire import batch, frame, protobuf
+from disync.connectors.datahub.wire import json as wire_json
+from disync.connectors.datahub.wire.entry import Entry, Failed
 from disync.model.connector import Connector, Database, Site
+from disync.model.data import Batch, Position, record_batch
 from disync.model.errors import BadConfig, Unreachable
-from disync.model.run import Start
+from disync.model.run import Checkpoint, Split, Start
 from proxy import LOSE, Answer, Proxy, Request, proxy_to
 
 if TYPE_CHECKING:
@@ -87,6 +94,83 @@ def test_a_put_whose_answer_is_lost_is_repeated(service: Service, proxy: Proxy) 
     proxy.rule = lambda request: lost.pop() if request.action == "pub" and lost else None
     assert copy(source.reader(), target.writer(proxy.endpoint)) == []
     assert target.rows(0) == values(0, 5) * 2  # at least once, and in order
+
+
+def _ids(request: Request) -> list[int]:
+    """The ids of the records in a put, whatever its format."""
+    if request.content_type == "application/json":
+        entries = [entry for entry in wire_json.decode_put(request.body, False) if isinstance(entry, Entry)]
+    else:
+        blocks = protobuf.decode_binary_put(frame.unwrap(request.body))
+        entries = [entry for block in blocks for entry in batch.decode(block, PAIR)]
+    return [int(entry.data[0] or b"-1") for entry in entries]
+
+
+@pytest.mark.parametrize("bad", [{0}, {7}, {3, 4, 99}, set(range(100))])
+def test_records_that_the_service_refuses_are_found_and_the_others_written_in_order(
+    service: Service, proxy: Proxy, bad: set[int]
+) -> None:
+    source, target = service.topic(PAIR), service.topic(PAIR)
+    for part in range(4):
+        source.put(0, values(part * 25, 25))
+
+    def rule(request: Request) -> Answer | None:
+        return Answer(400, "MalformedRecord") if request.action == "pub" and bad & set(_ids(request)) else None
+
+    proxy.rule = rule
+    dirty = copy(source.reader(), target.writer(proxy.endpoint))
+    assert target.rows(0) == [row for row in values(0, 100) if row[0] not in bad]
+    assert [int(json.loads(one.row)["id"]) for one in dirty] == sorted(bad)
+    assert {one.reason for one in dirty} == {"the proxy says so"}
+
+
+@pytest.mark.parametrize(("code", "written"), [("MalformedRecord", [0, 1, 4]), ("LimitExceeded", [0, 1, 4, 2, 3])])
+def test_records_that_a_json_answer_names_as_failed(
+    service: Service, proxy: Proxy, code: str, written: list[int]
+) -> None:
+    source, target = service.topic(PAIR), service.topic(PAIR)
+    source.put(0, values(0, 5))
+    first = [True]
+
+    def rule(request: Request) -> Answer | None:
+        if "json" not in request.content_type:
+            return Answer(400, "InvalidOperation")
+        if b'"pub"' not in request.body or not first:
+            return None
+        first.clear()
+        target.put(0, values(0, 2) + values(4, 1))  # what the service took
+        return Answer(200, body=wire_json.encode_put_reply([Failed(2, code, "no"), Failed(3, code, "no")]))
+
+    proxy.rule = rule
+    dirty = copy(source.reader(), target.writer(proxy.endpoint))
+    assert [row[0] for row in target.rows(0)] == written
+    assert [int(json.loads(one.row)["id"]) for one in dirty] == ([2, 3] if code == "MalformedRecord" else [])
+
+
+def test_a_shard_that_only_says_it_is_closed_ends_the_run(service: Service, proxy: Proxy) -> None:
+    source, target = service.topic(PAIR), service.topic(PAIR)
+    source.put(0, values(0, 5))
+    proxy.rule = lambda request: Answer(400, "InvalidShardOperation") if request.action == "pub" else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "PAUSES", (0.0, 0.01, 0.02))
+        with pytest.raises(Unreachable, match="does not take"):
+            copy(source.reader(), target.writer(proxy.endpoint))
+    assert target.rows(0) == []
+
+
+def test_a_record_larger_than_a_put_is_dirty(service: Service) -> None:
+    target = service.topic(PAIR)
+    table = table_of("elsewhere", PAIR)
+    writer = target.writer()
+    writer.prepare([table])
+    split = Split("elsewhere/0", table)
+    sink = writer.open(split)
+    rows = [(1, "a"), (2, "x" * 4_100_000), (3, "b")]
+    sink.write(Batch(table, record_batch(table, rows), None, Position("3")))
+    (dirty,) = sink.flush(Checkpoint(split.id, Position("3"), 1))
+    assert target.rows(0) == [(1, "a"), (3, "b")]
+    assert json.loads(dirty.row)["id"] == "2" and "4100" in dirty.reason
+    writer.close()
 
 
 def test_a_redirect_is_not_followed(service: Service, proxy: Proxy) -> None:

@@ -14,9 +14,13 @@ from disync.connectors.datahub.wire import batch
 from disync.connectors.datahub.wire.entry import Failed
 from disync.connectors.datahub.wire.errors import Malformed
 from disync.model.data import Dirty, Position
+from disync.model.errors import Unreachable
 
 MAX_BYTES = 4_000_000
 """Of records in one put: under the service's limit of 4 MB a body, with room for the framing."""
+
+PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Before records are sent again that the service did not take for now, in seconds."""
 
 _CLOSED = frozenset({"InvalidShardOperation", "NoSuchShard"})
 _BAD_RECORD = "MalformedRecord"
@@ -42,6 +46,7 @@ class Lanes:
         self._batch_size = batch_size
         self._lanes: dict[str, deque[Piece]] = {}
         self._view = target.view
+        self._repeats = 0
 
     def put(self, piece: Piece) -> None:
         """Queue a piece where its records belong now."""
@@ -90,7 +95,7 @@ class Lanes:
                 failed = self._target.transfer.put(shard, [piece.block for piece in group])
             except Rejected as error:
                 if error.reason in _CLOSED:
-                    self._queue_again([*group, *(piece for rest in work for piece in rest)])
+                    self._queue_again([*group, *(piece for rest in work for piece in rest)], str(error.detail))
                     break
                 if error.reason != _BAD_RECORD:
                     raise
@@ -103,11 +108,17 @@ class Lanes:
                 bad, rest = self._sort_out(group, failed)
                 dirty += bad
                 if rest:
-                    self._queue_again([*rest, *(piece for later in work for piece in later)])
+                    self._queue_again([*rest, *(piece for later in work for piece in later)], failed[0].message)
                     break
+            self._repeats = 0
         return dirty
 
-    def _queue_again(self, pieces: Iterable[Piece]) -> None:
+    def _queue_again(self, pieces: Iterable[Piece], why: str) -> None:
+        """Queue under the shards there are now; slower each time while nothing gets through."""
+        if self._repeats == len(PAUSES):
+            raise Unreachable(f"DataHub does not take records for {self._target.topic}: {why}.")
+        self._target.client.connection.wait(PAUSES[self._repeats])
+        self._repeats += 1
         self._target.look_again()
         for piece in pieces:
             self.put(piece)

@@ -7,25 +7,28 @@ from typing import Any
 
 import msgspec
 
+from disync.connectors.datahub.layout import Shape
 from disync.connectors.datahub.types import BLOB_COLUMN, layout_of
 from disync.connectors.datahub.wire.entry import Entry
-from disync.connectors.datahub.wire.schema import Schema, same_layout
+from disync.connectors.datahub.wire.schema import same_layout
 from disync.connectors.datahub.wire.value import text_of
 from disync.model.data import Table
 from disync.model.errors import BadConfig
 
 
 class Mapping:
-    """How rows of one table become records of one schema (None: BLOB).
+    """How rows of one table become records of one schema, the target's when the mapping was made (None: BLOB).
 
     A field without a column of its name is null; a column without a field of its name is left out. A BLOB record is
     the value of the table's only column, or else a JSON object of the row's texts.
     """
 
-    def __init__(self, table: Table, target: Schema | None, keys: Sequence[str]) -> None:
+    def __init__(self, table: Table, shape: Shape, keys: Sequence[str]) -> None:
+        target = shape.schema
         self.table = table
         self.source = layout_of(table)
         self.target = target
+        self.version = shape.version
         self.equal = same_layout(self.source, target)
         self._names = [column.name for column in table.columns or (BLOB_COLUMN,)]
         places = {name.lower(): place for place, name in enumerate(self._names)}

@@ -78,7 +78,7 @@ class Transfer:
             return Blocks(records.next_cursor, records.start_sequence, [])
         if self._layout.schema is not None and len(entries[0].data) != len(self._layout.schema.fields):
             self._layout.load()  # a field was appended since we looked
-        data = batch.encode(entries, self._layout.schema, "", self._layout.version)
+        data = batch.encode(entries, self._layout.schema, "", self._layout.shape.version)
         block = Block(data, entries[0].sequence, entries[0].system_time, next_cursor=records.next_cursor)
         return Blocks(records.next_cursor, records.start_sequence, [block])
 

@@ -9,7 +9,7 @@ import structlog
 
 from disync.connectors.datahub.client import Client
 from disync.connectors.datahub.config import WriterParameters
-from disync.connectors.datahub.lanes import Lanes, Piece
+from disync.connectors.datahub.lanes import MAX_BYTES, Lanes, Piece
 from disync.connectors.datahub.mapping import Mapping
 from disync.connectors.datahub.target import Target, point_of, point_of_key
 from disync.connectors.datahub.types import FORMAT
@@ -42,9 +42,10 @@ class DataHubWriter(Writer):
     def prepare(self, tables: Sequence[Table]) -> None:
         """Topics are not made here: shards and lifecycle are the owner's choice. Verify that the columns fit."""
         self._target = Target(self._client, self._parameters.topic)
-        schema = self._target.layout.schema
+        shape = self._target.layout.shape
+        schema = shape.schema
         for table in tables:
-            mapping = Mapping(table, schema, self._parameters.key_columns)
+            mapping = Mapping(table, shape, self._parameters.key_columns)
             if schema is not None and mapping.left_out:
                 log.warning("datahub.columns_left_out", topic=self._parameters.topic, columns=mapping.left_out)
             names = {column.name.lower() for column in table.columns}
@@ -88,7 +89,7 @@ class DataHubSink(Sink):
             raise BadConfig(f"A datahub writer does not take rows as {rows.format}.")
         elif mapping.equal and not mapping.keyed:
             for block in rows.buffers:
-                self._pass(block, batch_.position)
+                self._pass(block, mapping.version, batch_.position)
         else:
             for block in rows.buffers:
                 entries = _entries(block, mapping)
@@ -114,12 +115,11 @@ class DataHubSink(Sink):
         mapping = self._mapping
         if mapping is None or mapping.table != table:
             keys = self._keys or table.keys
-            mapping = self._mapping = Mapping(table, self._target.layout.schema, keys)
+            mapping = self._mapping = Mapping(table, self._target.layout.shape, keys)
         return mapping
 
-    def _pass(self, block: bytes, position: Position) -> None:
+    def _pass(self, block: bytes, version: int, position: Position) -> None:
         """A block as it is; only the number of its schema may have to be the target's."""
-        version = self._target.layout.version
         if batch.versions(block) - {version}:
             block = batch.restamp(block, version)
         self._lanes.put(Piece(block, batch.count(block), batch.raw_size(block), (self._point,), position))
@@ -129,18 +129,20 @@ class DataHubSink(Sink):
     ) -> None:
         """Rows of the source, in canonical texts: the ones that do not fit become dirty, all others one piece."""
         entries = [mapping.entry(data, attributes) for data, attributes in rows]
-        records, failed = batch.encode_each(entries, mapping.target, self._target.layout.version)
-        name = self._target.topic
-        self._dirty += [Dirty(name, mapping.row(rows[f.index][0]), f.message, position) for f in failed]
-        if not records:
-            return
-        points: tuple[int, ...] = (self._point,)
-        if mapping.keyed:
-            refused = {f.index for f in failed}
-            good = [data for index, (data, _) in enumerate(rows) if index not in refused]
-            points = tuple([point_of_key(mapping.key(data)) for data in good])
-        block = batch.pack(records, "")
-        self._lanes.put(Piece(block, len(records), batch.raw_size(block), points, position))
+        records, failed = batch.encode_each(entries, mapping.target, mapping.version)
+        refused = {f.index: f.message for f in failed}
+        places = [place for place in range(len(rows)) if place not in refused]
+        for place, record in zip(places, records, strict=True):
+            if len(record) > MAX_BYTES:
+                refused[place] = f"the record has {len(record)} bytes, and a put may have {MAX_BYTES}"
+        for place in sorted(refused):
+            row = mapping.row(rows[place][0])
+            self._dirty.append(Dirty(self._target.topic, row, refused[place], position))
+        good = [(record, rows[place][0]) for place, record in zip(places, records, strict=True) if place not in refused]
+        if good:
+            points = [point_of_key(mapping.key(data)) for _, data in good] if mapping.keyed else [self._point]
+            block = batch.pack([record for record, _ in good])
+            self._lanes.put(Piece(block, len(good), batch.raw_size(block), tuple(points), position))
 
 
 def _entries(block: bytes, mapping: Mapping) -> list[Entry]:
