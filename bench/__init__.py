@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat: `make bench`. Each runs beside what it is compared with, on the same machine."""
+"""Measurements that anybody can repeat (`make bench`), each beside what it is compared with, in the same run."""

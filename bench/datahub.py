@@ -7,23 +7,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from datahub.models import CursorType
+from tests.servers import disync
+
 from bench import scene
 from bench.scene import PROJECT, SCHEMA, SHARD, Scene, Values
 from bench.table import Row
 from datahub import DatahubProtocolType
-from datahub.models import CursorType
-
-from tests.servers import disync
 
 ROUNDS = 3
-RECORDS = 300_000
-LOOP_RECORDS = 60_000
+RECORDS = 200_000
+LOOP_RECORDS = 30_000
 LOOP_BATCH = 1000
 """As the seed's task says in `batchSize`."""
 BAR = 5.0
 
 
-def measure() -> list[Row]:
+def measure_all() -> list[Row]:
     values = scene.rows(RECORDS)
     with tempfile.TemporaryDirectory(prefix="bench-") as home, disync(Path(home)) as service:
         built = scene.build(service)

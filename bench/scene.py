@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datahub.models import CursorType, FieldType, RecordSchema, TupleRecord
+from tests.servers import Service
+
 from bench import signed
 from datahub import DataHub, DatahubProtocolType
-from datahub.models import CursorType, FieldType, RecordSchema, TupleRecord
-
-from tests.servers import Service
 
 WORKSPACE = 10000
 PROJECT = "bench_project"
@@ -86,7 +86,13 @@ def build(service: Service) -> Scene:
     hub.create_project(PROJECT, "bench")
     scene = Scene(service, hub)
     key_id, secret = service.key
-    content = {"endpoint": service.datahub, "project": PROJECT, "accessId": key_id, "accessKey": secret, "tag": "public"}
+    content = {
+        "endpoint": service.datahub,
+        "project": PROJECT,
+        "accessId": key_id,
+        "accessKey": secret,
+        "tag": "public",
+    }
     for name in ("datahub_uric_test", "datahub_cloud_dev_test"):
         scene.call(
             "CreateDataSource",
@@ -112,17 +118,18 @@ def record(values: Values) -> TupleRecord:
 
 
 def fill(scene: Scene, topic: str, values: Sequence[Values], size: int = 1000) -> None:
-    client = scene.client(DatahubProtocolType.BATCH)
     for begin in range(0, len(values), size):
-        client.put_records_by_shard(PROJECT, topic, SHARD, [record(row) for row in values[begin : begin + size]])
+        put = scene.hub.put_records(PROJECT, topic, [record(row) for row in values[begin : begin + size]])
+        if put.failed_record_count:
+            raise RuntimeError(f"{topic} refused records: {put.failed_records}")
 
 
 def contents(scene: Scene, topic: str, count: int) -> list[Values]:
-    """The first `count` records of the topic, in their order, as pydatahub reads them."""
-    client, found = scene.client(DatahubProtocolType.BATCH), list[Values]()
-    cursor = client.get_cursor(PROJECT, topic, SHARD, CursorType.OLDEST).cursor
+    """The first `count` records of the topic, in their order, as the vendor's client reads them."""
+    found = list[Values]()
+    cursor = scene.hub.get_cursor(PROJECT, topic, SHARD, CursorType.OLDEST).cursor
     while len(found) < count:
-        got = client.get_tuple_records(PROJECT, topic, SHARD, SCHEMA, cursor, 5000)
+        got = scene.hub.get_tuple_records(PROJECT, topic, SHARD, SCHEMA, cursor, 1000)
         if not got.records:
             raise RuntimeError(f"{topic} holds {len(found)} records, not {count}")
         found += [tuple(one.values) for one in got.records]

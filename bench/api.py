@@ -1,0 +1,118 @@
+"""GetDISyncTask on one API process, beside moto's server: the same client, the same 50 connections, the same run.
+
+Ours checks a signature, refuses a nonce seen before and reads the store for every request; moto checks no signature.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers import child_environment, disync, free_port, stop
+
+from bench import scene, signed
+from bench.load import Load, Target, measure, warm
+from bench.scene import Scene
+from bench.table import Row
+
+ROUNDS = 3
+SECONDS = 5
+BAR = 10.0
+_MOTO = Path(__file__).parents[1] / ".cache/clients/moto/bin/moto_server"
+_MOTO_START_SECONDS = 60
+_SCHEMES = {"ACS3-HMAC-SHA256": signed.acs3_request, "HMAC-SHA1": signed.rpc_request}
+
+
+def measure_all() -> list[Row]:
+    # Both servers stand idle while the other one works; rounds alternate, so that a busy machine hits both alike.
+    with tempfile.TemporaryDirectory(prefix="bench-") as home, disync(Path(home), "--workers", "1") as service:
+        targets = get_task_targets(scene.build(service))
+        with moto() as target:
+            results = _rounds({**targets, "moto": target})
+    theirs = results.pop("moto")
+    rows: list[Row] = []
+    for scheme, ours in results.items():
+        rate = f"{theirs.rate:,.0f} requests/s (moto, ListTables)"
+        rows.append(Row(f"GetDISyncTask, {scheme}", f"{ours.rate:,.0f} requests/s", rate, ours.rate / theirs.rate, BAR))
+        late = f"{theirs.p99_ms:.0f} ms (moto)"
+        rows.append(Row("p99 at 50 connections", f"{ours.p99_ms:.1f} ms", late, theirs.p99_ms / ours.p99_ms))
+    return rows
+
+
+def get_task_targets(built: Scene) -> dict[str, Target]:
+    """GetDISyncTask of the seed's task, by signature scheme."""
+    service = built.service
+    for topic in ("source_topic", "target_topic"):
+        built.topic(topic)
+    task = {name: str(value) for name, value in built.task("read", "source_topic", "target_topic").items()}
+
+    def maker(sign: Callable[..., bytes]) -> Callable[[], bytes]:
+        return lambda: sign(service.address, service.key, "GetDISyncTask", task)
+
+    return {scheme: Target(service.address, maker(sign), "/healthz") for scheme, sign in _SCHEMES.items()}
+
+
+def _rounds(targets: dict[str, Target]) -> dict[str, Load]:
+    expected = {name: warm(target) for name, target in targets.items()}
+    loads: dict[str, list[Load]] = {name: [] for name in targets}
+    for _ in range(ROUNDS):
+        for name, target in targets.items():
+            loads[name].append(measure(target, expected[name], SECONDS))
+    return {name: _median(found) for name, found in loads.items()}
+
+
+def _median(loads: list[Load]) -> Load:
+    middle = statistics.median(load.rate for load in loads)
+    return next(load for load in loads if load.rate == middle)
+
+
+@contextmanager
+def moto() -> Iterator[Target]:
+    """moto's server, asked for what it answered fastest of the read calls tried: DynamoDB's ListTables."""
+    port = free_port()
+    if not _MOTO.exists():
+        raise RuntimeError("moto is not installed: run `make bench`, or `scripts/install bench`")
+    process = subprocess.Popen(
+        [str(_MOTO), "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=child_environment(),
+    )
+    try:
+        _wait_for(port)
+        request = _list_tables(f"127.0.0.1:{port}")
+        yield Target(f"127.0.0.1:{port}", lambda: request, "/moto-api/")
+    finally:
+        stop(process)
+
+
+def _list_tables(address: str) -> bytes:
+    scope = "AKIDEXAMPLE/20260101/us-east-1/dynamodb/aws4_request"
+    lines = [
+        "POST / HTTP/1.1",
+        f"Host: {address}",
+        "X-Amz-Target: DynamoDB_20120810.ListTables",
+        "Content-Type: application/x-amz-json-1.0",
+        f"Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature=00",
+        "Content-Length: 2",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n{}").encode()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + _MOTO_START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
