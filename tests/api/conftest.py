@@ -1,3 +1,8 @@
+import pytest
+from operating import Call, caller_of
+
+from disync.services import Services
+from disync.services.access import Caller
 from stores import (  # noqa: F401
     postgres_migrated,
     postgres_store,
@@ -7,3 +12,9 @@ from stores import (  # noqa: F401
     store,
     store_url,
 )
+
+
+@pytest.fixture
+def call(services: Services, root: Caller) -> Call:  # noqa: F811
+    """Calls an operation as root."""
+    return caller_of(services, root)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_operations import CANARY, CONTENT, PROJECT, Call, both_data_sources, call, create, data_source, task
+from operating import CANARY, CONTENT, PROJECT, Call, both_data_sources, create, data_source, task
 
 from datahub import DataHub
 from disync.datahub.local import LocalDataHub
@@ -20,8 +20,6 @@ from disync.model.errors import ParamInvalid, Refused
 from disync.services import Services, content, open_services
 from disync.store.database import Store
 from disync.store.vault import open_vault
-
-__all__ = ["call"]
 
 
 @pytest.fixture(scope="module")

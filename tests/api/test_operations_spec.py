@@ -1,0 +1,83 @@
+"""What the operations answer has the members and types that the vendor's spec declares; additions of ours are named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from operating import PROJECT, Call, both_data_sources, create, data_source, task
+
+from disync.operations import OPERATIONS
+
+SPEC = json.loads((Path(__file__).parents[2] / "spec" / "operations.json").read_text())["operations"]
+ADDED = {"$.Data.Warnings"}
+KINDS = {"integer": int, "string": str, "boolean": bool, "number": (int, float)}
+
+
+def differences(shape: Any, answer: Any, path: str = "$") -> Iterator[str]:
+    if answer is None or path in ADDED:
+        return
+    if isinstance(shape, list):
+        if not isinstance(answer, list):
+            yield f"{path}: no list"
+        else:
+            for item in answer:
+                yield from differences(shape[0], item, f"{path}[]")
+    elif isinstance(shape, dict):
+        for name, value in answer.items():
+            if name in shape or f"{path}.{name}" in ADDED:
+                yield from differences(shape.get(name), value, f"{path}.{name}")
+            else:
+                yield f"{path}.{name}: not in the spec"
+    elif not isinstance(answer, KINDS[shape]) or (shape == "integer" and isinstance(answer, bool)):
+        yield f"{path}: {type(answer).__name__}, not {shape}"
+
+
+def test_every_answer_has_the_shape_of_the_spec(call: Call) -> None:
+    answers: dict[str, Any] = {}
+
+    def ask(action: str, **parameters: Any) -> Any:
+        answers[action] = call(action, **parameters)
+        return answers[action]
+
+    asked = {"PageNumber": 1, "PageSize": 10}
+    both_data_sources(call)
+    file_id = create(call, TaskName="t")["FileId"]
+    spare = data_source(call, "spare")
+    ask("CreateDISyncTask", **task(0, TaskContent=call("GetDISyncTask", **task(file_id))["Data"]["Code"]))
+    ask("CreateDataSource", **PROJECT, Name="n", DataSourceType="x", Content="{}", EnvType=1)
+    ask("CreateBusiness", **PROJECT, BusinessName="b")
+    ask("CreateFolder", **PROJECT, FolderPath="Business Flow/b/x")
+    ask("CreateProject", ProjectIdentifier="p", ProjectName="P", Tags=[{"Key": "k", "Value": "v"}])
+    for action in ("UpdateDISyncTask", "GetDISyncTask", "DeployDISyncTask", "StartDISyncInstance"):
+        ask(action, **task(file_id))
+    for action in ("GetDISyncInstanceInfo", "StopDISyncInstance", "TerminateDISyncInstance"):
+        ask(action, **task(file_id))
+    call("DeployDISyncTask", **task(file_id))
+    ask("ListFiles", **PROJECT, NeedContent=True, NeedAbsoluteFolderPath=True)
+    ask("GetFile", **PROJECT, FileId=file_id)
+    ask("ListFolders", **PROJECT, **asked, ParentFolderPath="Business Flow")
+    ask("ListBusiness", **PROJECT, **asked)
+    ask("ListProjects")
+    ask("GetProject", **PROJECT)
+    ask("ListResourceGroups")
+    ask("ListDataSources", **PROJECT)
+    ask("UpdateDataSource", DataSourceId=spare, Description="d")
+    ask("TestNetworkConnection", **PROJECT, DatasourceName="spare", EnvType="1", ResourceGroup="g")
+    ask("ListRefDISyncTasks", **PROJECT, TaskType="DI_REALTIME", RefType="from", DatasourceName="datahub_uric_test")
+    ask("DeleteDataSource", DataSourceId=spare)
+    ask("DeleteDISyncTask", **task(file_id))
+    ask("DeleteFile", **PROJECT, FileId=file_id + 1)
+    # Its shape is tested where there is a DataHub to ask.
+    assert set(OPERATIONS) - set(answers) == {"GetDataSourceMeta"}
+    found = {action: list(differences(SPEC[action]["response"], answer)) for action, answer in answers.items()}
+    assert {action: wrong for action, wrong in found.items() if wrong} == {}
+    missing = {action: set(answer) ^ _payload(action) for action, answer in answers.items()}
+    assert {action: names for action, names in missing.items() if names} == {}
+
+
+def _payload(action: str) -> set[str]:
+    """The members of an answer that an operation gives; the gateway gives the others."""
+    return set(SPEC[action]["response"]) - {"RequestId", "Success", "HttpStatusCode", "ErrorCode", "ErrorMessage"}
