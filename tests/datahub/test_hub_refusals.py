@@ -249,22 +249,34 @@ def test_bodies_that_do_not_decompress(
     assert refused(send(hub.endpoint, "POST", shard, body, headers=headers)) == (400, "InvalidParameter")
 
 
-def test_a_block_that_is_broken_inside_can_be_stepped_over(hub: LocalDataHub, client: DataHub, project: str) -> None:
+@pytest.mark.parametrize(
+    ("slot", "says"),
+    [
+        (b"\x0d\x00\x00\x00\xff\xff\xff\x7f", "records 1 to 1 were put in a broken block"),  # the text is elsewhere
+        (b"\xff" * 8, "record 1 is broken"),  # seven bytes that are not UTF-8
+    ],
+)
+def test_a_record_that_is_broken_inside_can_be_stepped_over(
+    hub: LocalDataHub, client: DataHub, project: str, slot: bytes, says: str
+) -> None:
     """A put looks into no field. Who decodes is told which records are broken, and goes on behind them."""
     schema = RecordSchema.from_lists(["a"], [FieldType.STRING])
     client.create_tuple_topic(project, "t", 1, 3, schema, "")
     shard = f"/projects/{project}/topics/t/shards/0"
     record = bytearray(batch.unpack(batch.encode([Entry((b"a longer text",))], _wire(schema)))[0])
-    record[28:36] = b"\xff" * 8  # where the text lies
+    record[28:36] = slot
     headers = {"x-datahub-request-action": "pub"}
     body = frame.wrap(protobuf.encode_binary_put([batch.pack([bytes(record)])]))
+    client.put_records(project, "t", [TupleRecord(schema=schema, values=["before"])])
     assert send(hub.endpoint, "POST", shard, body, content_type=BATCH, headers=headers).status_code == 200
-    client.put_records(project, "t", [TupleRecord(schema=schema, values=["good"])])
+    client.put_records(project, "t", [TupleRecord(schema=schema, values=["after"])])
     cursor = client.get_cursor(project, "t", "0", CursorType.OLDEST).cursor
-    with pytest.raises(InvalidParameterException, match="records 0 to 1 were put in a broken block"):
-        client.get_tuple_records(project, "t", "0", schema, cursor, 10)
-    cursor = client.get_cursor(project, "t", "0", CursorType.SEQUENCE, 1).cursor
-    assert client.get_tuple_records(project, "t", "0", schema, cursor, 10).records[0].values == ("good",)
+    result = client.get_tuple_records(project, "t", "0", schema, cursor, 10)
+    assert [record.values for record in result.records] == [("before",)]
+    with pytest.raises(InvalidParameterException, match=says):
+        client.get_tuple_records(project, "t", "0", schema, result.next_cursor, 10)
+    cursor = client.get_cursor(project, "t", "0", CursorType.SEQUENCE, 2).cursor
+    assert client.get_tuple_records(project, "t", "0", schema, cursor, 10).records[0].values == ("after",)
 
 
 def _wire(schema: RecordSchema) -> Any:

@@ -7,13 +7,14 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from disync.connectors.datahub.wire.entry import Entry
 from disync.datahub import shards as shard_ops
 from disync.datahub.catalog import Catalog, Topic
 from disync.datahub.database import open_database
@@ -47,6 +48,7 @@ class Hub:
         self.subscriptions = Subscriptions(self._database, clock)
         self.groups = Groups(clock)
         self._logs: dict[tuple[int, int], Log] = {}
+        self.decoded: dict[Hashable, list[Entry]] = {}
         self._turn = 0
         self._remove_orphans()
         for topic in self.catalog.topics():

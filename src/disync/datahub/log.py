@@ -11,7 +11,6 @@ What a caller may rely on:
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from disync.datahub.segment import SUFFIX, CorruptSegment, Frame, Segment, sync_folder
+from disync.datahub.segment import SUFFIX, CorruptSegment, Frame, Segment, sync_file, sync_folder
 
 _log = structlog.get_logger(__name__)
 
@@ -150,7 +149,7 @@ class Log:
         """Begin a new segment. The old one is synced here, once: recovery may take it that only the newest is torn."""
         old = self._active
         assert old.descriptor is not None
-        os.fdatasync(old.descriptor)
+        sync_file(old.descriptor)
         self._durable = old.next
         self._segments.append(Segment.create(self.folder, old.next))
         # The descriptor may be in use by a sync in the executor; it is closed when that one has ended.
@@ -163,7 +162,7 @@ class Log:
         goal, descriptor = self._active.next, self._active.descriptor
         assert descriptor is not None
         try:
-            await asyncio.get_running_loop().run_in_executor(self._executor, os.fdatasync, descriptor)
+            await asyncio.get_running_loop().run_in_executor(self._executor, sync_file, descriptor)
         except OSError as error:
             # After a failed sync the kernel may have dropped the pages: only what a restart finds is certain.
             self._failure = error
@@ -184,7 +183,8 @@ def _recover(folder: Path) -> list[Segment]:
     """The segments of a folder, read and checked; the newest one open, and made if there is none."""
     if not folder.is_dir():
         folder.mkdir(parents=True)
-        sync_folder(folder.parent)
+        for made_in in (folder.parent, folder.parent.parent):  # the topic's folder may be new, too
+            sync_folder(made_in)
     segments = [Segment(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
     for segment in segments:
         newest = segment is segments[-1]

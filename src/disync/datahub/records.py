@@ -23,6 +23,7 @@ MAX_BLOCK = MAX_BODY + (256 << 10)
 """A block made of the largest allowed JSON or protobuf record must pass as a BATCH put elsewhere."""
 MAX_BLOCKS = 4 * MAX_BODY
 READ_BYTES = 4 << 20
+KEEP_DECODED = 4
 
 
 async def put_entries(hub: Hub, topic: Topic, entries: Sequence[Entry | Failed], shard_id: int | None) -> list[Failed]:
@@ -72,25 +73,23 @@ async def put_blocks(hub: Hub, topic: Topic, shard_id: int, blocks: Sequence[byt
 
 
 def get_entries(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> Records:
-    """At most `limit` records from the cursor on, decoded."""
+    """At most `limit` records from the cursor on, decoded; fewer before a block that is broken inside."""
     sequence, frames = _read(hub, topic, shard_id, cursor, limit)
     entries: list[Entry] = []
+    here = cursors.dump(topic.id, shard_id, sequence)
     for frame in frames:
-        decoded = _decode(topic, frame)
-        for number in range(max(sequence, frame.sequence), frame.next)[: limit - len(entries)]:
-            entry = decoded[number - frame.sequence]
-            entries.append(
-                Entry(
-                    entry.data,
-                    entry.attributes,
-                    sequence=number,
-                    system_time=frame.time,
-                    cursor=cursors.dump(topic.id, shard_id, number),
-                    next_cursor=cursors.dump(topic.id, shard_id, number + 1),
-                )
-            )
-    after = cursors.dump(topic.id, shard_id, sequence + len(entries))
-    return Records(after, sequence if entries else -1, entries)
+        try:
+            decoded = _decoded(hub, topic, shard_id, frame)
+        except Fault:
+            if entries:
+                break
+            raise
+        start = max(0, sequence - frame.sequence)
+        for number, entry in enumerate(decoded[start : start + limit - len(entries)], frame.sequence + start):
+            behind = cursors.dump(topic.id, shard_id, number + 1)
+            entries.append(Entry(entry.data, entry.attributes, "", "", "", number, frame.time, here, behind))
+            here = behind
+    return Records(here, sequence if entries else -1, entries)
 
 
 def get_blocks(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> Blocks:
@@ -182,6 +181,16 @@ def _check_versions(topic: Topic, versions: frozenset[int]) -> None:
     unknown = versions - known
     if unknown:
         raise Fault("InvalidSchema", f"the topic has no schema version {min(unknown)}; it has {sorted(known)}")
+
+
+def _decoded(hub: Hub, topic: Topic, shard_id: int, frame: Frame) -> list[Entry]:
+    """As `_decode`. The last few blocks are kept: who reads one record a call must not decode the block each time."""
+    key = (topic.id, shard_id, frame.sequence, topic.schemas)
+    found = hub.decoded.pop(key, None)
+    hub.decoded[key] = found = _decode(topic, frame) if found is None else found
+    while len(hub.decoded) > KEEP_DECODED:
+        del hub.decoded[next(iter(hub.decoded))]
+    return found
 
 
 def _decode(topic: Topic, frame: Frame) -> list[Entry]:

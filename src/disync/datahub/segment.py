@@ -44,7 +44,7 @@ class CorruptSegment(Exception):
 
 
 class Segment:
-    """Owns one file. All calls come from one thread, but for `fdatasync` on `descriptor`."""
+    """Owns one file. All calls come from one thread, but for `sync_file` on `descriptor`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -189,6 +189,11 @@ class Segment:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Make the data of a file durable, and of its metadata what is needed to read it."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS has only the latter
 
 
 def sync_folder(folder: Path) -> None:

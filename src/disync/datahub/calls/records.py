@@ -9,6 +9,7 @@ import msgspec
 
 from disync.connectors.datahub.wire import frame, protobuf
 from disync.connectors.datahub.wire import json as wire_json
+from disync.connectors.datahub.wire.entry import Records
 from disync.connectors.datahub.wire.errors import Malformed
 from disync.datahub import shards
 from disync.datahub.catalog import Topic
@@ -89,11 +90,23 @@ def _read_get_protobuf(body: bytes) -> tuple[str, int]:
 
 def _get_json(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> bytes:
     reply = get_entries(hub, topic, shard_id, cursor, limit)
+    blob = not topic.is_tuple
     try:
-        return wire_json.encode_records(reply, not topic.is_tuple)
-    except Malformed as error:
-        where = f"records {reply.start_sequence} to {reply.start_sequence + len(reply.entries) - 1}"
-        raise Fault("MalformedRecord", f"{where} were put in a broken block: {error}") from error
+        return wire_json.encode_records(reply, blob)
+    except Malformed:
+        # A text put by BATCH need not be UTF-8. What stands before it is delivered first.
+        return wire_json.encode_records(_before_the_broken(reply, blob), blob)
+
+
+def _before_the_broken(reply: Records, blob: bool) -> Records:
+    for number, entry in enumerate(reply.entries):
+        try:
+            wire_json.encode_records(Records("", 0, [entry]), blob)
+        except Malformed as error:
+            if number:
+                return Records(entry.cursor, reply.start_sequence, reply.entries[:number])
+            raise Fault("MalformedRecord", f"record {entry.sequence} is broken: {error}") from error
+    return reply
 
 
 def _get_protobuf(hub: Hub, topic: Topic, shard_id: int, cursor: str, limit: int) -> bytes:
