@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from operating import PROJECT, Call, both_data_sources, create, data_source, tas
 
 from disync.operations import OPERATIONS
 
-SPEC = json.loads((Path(__file__).parents[2] / "spec" / "operations.json").read_text())["operations"]
+ROOT = Path(__file__).parents[2]
+SPEC = json.loads((ROOT / "spec" / "operations.json").read_text())["operations"]
 ADDED = {"$.Data.Warnings"}
 KINDS = {"integer": int, "string": str, "boolean": bool, "number": (int, float)}
 
@@ -76,6 +79,11 @@ def test_every_answer_has_the_shape_of_the_spec(call: Call) -> None:
     assert {action: wrong for action, wrong in found.items() if wrong} == {}
     missing = {action: set(answer) ^ _payload(action) for action, answer in answers.items()}
     assert {action: names for action, names in missing.items() if names} == {}
+
+
+def test_the_page_about_the_operations_is_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "generate_docs.py"), "--check"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr == ""
 
 
 def _payload(action: str) -> set[str]:

@@ -63,7 +63,7 @@ def test_files_are_found_by_whatever_is_known_of_them(services: Services, root: 
 def test_lists_refuse_what_is_no_page_and_no_list(call: Call) -> None:
     for wrong in (
         {"PageSize": 101},
-        {"PageNumber": -1},
+        {"PageNumber": 0},
         {"FileIdIn": "1,x"},
         {"FileIdIn": ",".join("1" * 51)},
         {"Keyword": "x" * 257},

@@ -18,7 +18,7 @@ def place(parameters: Parameters) -> Place:
 
 
 def asked(parameters: Parameters) -> Slice:
-    return Slice(parameters.get("PageNumber") or 1, parameters.get("PageSize") or 10)
+    return Slice(parameters.get("PageNumber", 1), parameters.get("PageSize", 10))
 
 
 def counted(page: Page[Any]) -> Payload:
