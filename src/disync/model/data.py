@@ -16,10 +16,16 @@ Position = NewType("Position", str)
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`length` in characters (STRING) or bytes (BYTES); `precision` and `scale` of a DECIMAL in digits, `precision`
+    of a TIME, DATETIME or TIMESTAMP in digits of a second's fraction. None: not limited, or not known."""
+
     name: str
     kind: Kind
     nullable: bool = True
     comment: str = ""
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,13 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one table. `ops` is None for a full load, else one byte a row: I, U or D.
+    """Rows of one table. `ops` is None for a full load, else one byte a row:
 
-    `position` is the place after the last of these rows.
+    I  a row that was inserted          B  a row before an update; its U follows at once
+    D  a row that was deleted           U  that row after the update
+
+    A source that knows no earlier image sends U alone. `position` is the place after the last of these rows; it only
+    changes where resuming is valid, so the batches inside a long transaction all carry the position before it.
     """
 
     table: Table
@@ -102,5 +112,5 @@ def record_batch(table: Table, rows: Sequence[Sequence[Any]]) -> RecordBatch:
 
 def rows_of(batch: RecordBatch) -> list[tuple[Any, ...]]:
     """The rows of a record batch as tuples of Python values: the slow way, for tests, dirty rows and plain targets."""
-    columns: list[list[Any]] = [batch.column(i).to_pylist() for i in range(batch.num_columns)]
+    columns: list[list[Any]] = [list(batch.column(i).to_pylist()) for i in range(batch.num_columns)]
     return list(zip(*columns, strict=True))

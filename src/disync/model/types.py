@@ -2,7 +2,7 @@
 
 A kind says what a value means; its storage says how it lies in memory. Only five storages exist, so every reader and
 every writer handles the same five, and no kind loses digits on the way: a decimal is its exact text (MySQL's
-DECIMAL(65,30) fits no Arrow decimal128), a timestamp is microseconds since 1970-01-01T00:00:00Z as int64.
+DECIMAL(65,30) fits no Arrow decimal128), and so is an integer that does not fit int64 (an unsigned BIGINT).
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ class Kind(StrEnum):
     DECIMAL = "decimal"
     STRING = "string"
     BYTES = "bytes"
+    JSON = "json"
+    DATE = "date"
+    """A day, as days since 1970-01-01."""
+    TIME = "time"
+    """A span or a time of day, as text `[-]HHH:MM:SS[.ffffff]`: MySQL's reaches from -838:59:59 to 838:59:59."""
+    DATETIME = "datetime"
+    """What a calendar and a clock show, without a zone, as microseconds since 1970-01-01T00:00:00 of that calendar."""
     TIMESTAMP = "timestamp"
+    """A moment, as microseconds since 1970-01-01T00:00:00Z."""
 
 
 _STORAGE = {
@@ -37,6 +45,10 @@ _STORAGE = {
     Kind.DECIMAL: DataType.utf8(),
     Kind.STRING: DataType.utf8(),
     Kind.BYTES: DataType.binary(),
+    Kind.JSON: DataType.utf8(),
+    Kind.DATE: DataType.int64(),
+    Kind.TIME: DataType.utf8(),
+    Kind.DATETIME: DataType.int64(),
     Kind.TIMESTAMP: DataType.int64(),
 }
 

@@ -11,7 +11,9 @@ from disync.connectors.datahub.wire.errors import Malformed
 from disync.model.data import Column
 from disync.model.types import Kind
 
-TYPES = frozenset(kind.value for kind in Kind) - {Kind.BYTES.value}
+TYPES = frozenset(
+    ("tinyint", "smallint", "integer", "bigint", "float", "double", "boolean", "decimal", "string", "timestamp")
+)
 """The field types, in the wire's lower case. They carry the names of our kinds."""
 
 
