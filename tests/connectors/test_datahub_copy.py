@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.source import rows_in, take
-from disync.connectors.datahub.types import FORMAT
-from disync.connectors.datahub.wire.schema import Field, Schema
+from disync.connectors.datahub.types import FORMAT, table_of
+from disync.connectors.datahub.wire import schema as schemas
+from disync.connectors.datahub.wire.schema import TYPES, Field, Schema
 from disync.model.connector import ChangeReader, Sink, Writer
-from disync.model.data import Batch, Dirty, Encoded, Event, Idle, SchemaChange
-from disync.model.errors import BadConfig
+from disync.model.data import Batch, Column, Dirty, Encoded, Event, Idle, Position, SchemaChange, Table, record_batch
+from disync.model.errors import BadConfig, PositionGone
 from disync.model.run import Checkpoint, Split, Start
+from disync.model.types import Kind
 
 if TYPE_CHECKING:
     from conftest import Service, Topic
@@ -254,6 +256,12 @@ def test_a_field_appended_to_the_source_is_appended_to_its_copy(service: Service
     writer.close()
 
 
+def _vendor_schema(schema: Schema) -> Any:
+    from datahub.models import RecordSchema
+
+    return RecordSchema.from_json_str(schemas.dump(schema))
+
+
 def _vendor_type(name: str) -> Any:
     from datahub.models import FieldType
 
@@ -296,3 +304,45 @@ def test_a_time_to_start_at(service: Service) -> None:
     future = reader.seek(stream, Start("time", later + 10**9))
     assert isinstance(next(reader.changes(stream, future)), Idle)
     reader.close()
+
+
+def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(service: Service) -> None:
+    source = service.topic(PAIR)
+    source.put(0, values(0, 3))
+    reader = source.reader()
+    stream = reader.streams()[0]
+    position = take(reader.changes(stream, reader.seek(stream, Start())), 3)[-1].position
+    service.vendor.delete_topic("contract", source.name)
+    service.vendor.create_tuple_topic("contract", source.name, 1, 7, _vendor_schema(PAIR), "another")
+    source.put(0, values(100, 9))
+    with pytest.raises(PositionGone, match="made anew"):
+        next(reader.changes(stream, position))
+    reader.close()
+
+
+def test_bytes_from_elsewhere_become_text_or_are_dirty(service: Service) -> None:
+    target = service.topic(PAIR)
+    table = Table("elsewhere", (Column("id", Kind.BIGINT), Column("name", Kind.BYTES)))
+    writer = target.writer()
+    writer.prepare([table])
+    sink = writer.open(Split("elsewhere/0", table))
+    rows = [(1, "高德".encode()), (2, b"\xff\xfe"), (3, None)]
+    sink.write(Batch(table, record_batch(table, rows), None, Position("3")))
+    (dirty,) = sink.flush(Checkpoint("elsewhere/0", Position("3"), 1))
+    assert target.rows(0) == [(1, "高德"), (3, None)]
+    assert json.loads(dirty.row) == {"id": "2", "name:base64": "//4="} and "not UTF-8" in dirty.reason
+    writer.close()
+
+
+def test_rows_of_every_kind_from_elsewhere(service: Service) -> None:
+    schema = Schema(tuple(Field(name, name) for name in sorted(TYPES)))
+    target = service.topic(schema)
+    table = replace(table_of("elsewhere", schema), keys=("bigint",))
+    row = (-5, True, "12345678901234567890.10", 0.1, 2.5, 7, -7, "x", 1700000000000001, 3)
+    writer = target.writer()
+    writer.prepare([table])
+    sink = writer.open(Split("elsewhere/0", table))
+    sink.write(Batch(table, record_batch(table, [row, (None,) * 10]), None, Position("2")))
+    assert sink.flush(Checkpoint("elsewhere/0", Position("2"), 1)) == []
+    assert target.rows(0) == [(*row[:2], Decimal(row[2]), *row[3:]), (None,) * 10]
+    writer.close()

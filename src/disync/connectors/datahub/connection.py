@@ -41,6 +41,14 @@ class Rejected(BadConfig):
         self.detail = detail
 
 
+class Gone(PositionGone):
+    """The service does not have what a cursor or a sequence names; `reason` is its ErrorCode."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class _Busy(Exception):
     """The service asks for patience."""
 
@@ -167,7 +175,7 @@ class Connection:
     def _rejection(self, code: str, status: int, text: str) -> TaskError:
         where = f"DataHub at {self._content.endpoint}"
         if code in _GONE:
-            return PositionGone(f"{where}: {code}: {text}")
+            return Gone(f"{where}: {code}: {text}", code)
         if code in KEY_CODES:
             message = (
                 f"{where} refuses the access key of the data source ({code}: {text}). Check `accessId`, `accessKey`, "

@@ -10,7 +10,7 @@ import msgspec
 from disync.connectors.datahub.layout import Shape
 from disync.connectors.datahub.types import BLOB_COLUMN, layout_of
 from disync.connectors.datahub.wire.entry import Entry
-from disync.connectors.datahub.wire.schema import same_layout
+from disync.connectors.datahub.wire.schema import Schema, same_layout
 from disync.connectors.datahub.wire.value import text_of
 from disync.model.data import Table
 from disync.model.errors import BadConfig
@@ -20,16 +20,17 @@ class Mapping:
     """How rows of one table become records of one schema, the target's when the mapping was made (None: BLOB).
 
     A field without a column of its name is null; a column without a field of its name is left out. A BLOB record is
-    the value of the table's only column, or else a JSON object of the row's texts.
+    the value of the table's only column, or else a JSON object of the row's texts. Bytes become the text they are in
+    UTF-8; where they are none the row is refused.
     """
 
     def __init__(self, table: Table, shape: Shape, keys: Sequence[str]) -> None:
         target = shape.schema
         self.table = table
-        self.source = layout_of(table)
+        self.source, known = _layout(table)
         self.target = target
         self.version = shape.version
-        self.equal = same_layout(self.source, target)
+        self.equal = known and same_layout(self.source, target)
         self._names = [column.name for column in table.columns or (BLOB_COLUMN,)]
         places = {name.lower(): place for place, name in enumerate(self._names)}
         missing = [key for key in keys if key.lower() not in places]
@@ -65,6 +66,14 @@ class Mapping:
     def row(self, data: Sequence[bytes | None]) -> str:
         """A row of the source as a JSON object, for people and for replay."""
         return as_json(self._names, data)
+
+
+def _layout(table: Table) -> tuple[Schema | None, bool]:
+    """The schema of a table, and whether it has one: no TUPLE topic has bytes beside other columns."""
+    try:
+        return layout_of(table), True
+    except BadConfig:
+        return None, False
 
 
 def as_json(names: Sequence[str], data: Sequence[bytes | None]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from disync.connectors.datahub.client import Client
-from disync.connectors.datahub.connection import Rejected
+from disync.connectors.datahub.connection import Gone, Rejected
 from disync.connectors.datahub.transfer import Transfer
 from disync.connectors.datahub.wire import batch
 from disync.connectors.datahub.wire.entry import Block
@@ -44,10 +44,12 @@ class Tail:
         """The next blocks, each with its number of records and the position behind it; None at the shard's end."""
         try:
             answer = self._transfer.get(self._shard, self._cursor or self._locate(), limit)
-        except PositionGone:
+        except Gone as error:
             if not self._cursor:
                 raise
-            answer = self._transfer.get(self._shard, self._locate(), limit)
+            # A cursor that is not even of this shard: the topic may be another one under the same name.
+            strange = error.reason == "InvalidCursor"
+            answer = self._transfer.get(self._shard, self._newest(error) if strange else self._locate(), limit)
         except Rejected as error:
             if error.reason == "InvalidShardOperation":  # closed, and nothing is left in it
                 return None
@@ -80,12 +82,16 @@ class Tail:
             return self._client.cursor(self._topic, self._shard, "OLDEST").cursor
         try:
             return self._client.cursor(self._topic, self._shard, "SEQUENCE", self.sequence).cursor
-        except PositionGone as error:
-            newest = self._client.cursor(self._topic, self._shard, "LATEST")
-            if newest.sequence != self.sequence - 1:
-                raise PositionGone(self._lost(str(error))) from error
-            self._overlapping = True
-            return newest.cursor
+        except Gone as error:
+            return self._newest(error)
+
+    def _newest(self, error: Gone) -> str:
+        """The cursor of the newest record, if ours is the one to come after it."""
+        newest = self._client.cursor(self._topic, self._shard, "LATEST")
+        if newest.sequence != self.sequence - 1:
+            raise PositionGone(self._lost(str(error))) from error
+        self._overlapping = True
+        return newest.cursor
 
     def _lost(self, why: str) -> str:
         return (
