@@ -7,8 +7,10 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 CONNECTIONS = 50
 _FIRST_GUESS = 60_000
@@ -22,6 +24,8 @@ class Load:
     seconds: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float = 0.0
+    """The server's CPU time for one request: what a busy machine does not change much."""
 
     @property
     def rate(self) -> float:
@@ -33,6 +37,7 @@ class Target:
     """A server, how to make one request to it, and the path of a harmless GET that needs no signature."""
 
     address: str
+    pid: int
     make: Callable[[], bytes]
     rest: str
 
@@ -56,11 +61,16 @@ def _replay(target: Target, count: int, seconds: int) -> Load:
         rest = f"GET {target.rest} HTTP/1.1|Host: {target.address}||"
         environment = os.environ | {"REPLAY_FILE": file.name, "REPLAY_REST": rest}
         script = str(Path(__file__).with_name("replay.lua"))
+        process = psutil.Process(target.pid)
+        before = process.cpu_times()
         options = ["-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
         done = subprocess.run(
             ["wrk", *options, f"http://{target.address}/"], env=environment, capture_output=True, text=True, check=True
         )
-    return _result(done.stdout + done.stderr)
+        after = process.cpu_times()
+    load = _result(done.stdout + done.stderr)
+    spent = after.user + after.system - before.user - before.system
+    return replace(load, cpu_us=1e6 * spent / load.requests)
 
 
 def _result(output: str) -> Load:
