@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from datahub.core import DatahubProtocolType
 from datahub.exceptions import SeekOutOfRangeException
@@ -160,6 +162,21 @@ def test_what_is_younger_than_its_lifecycle_stays(tmp_path: Path) -> None:
         client.update_topic("kept", "t", 5, "")
         hub.restart()
         assert held(client, "0") == []
+
+
+def test_it_stops_within_five_seconds_whoever_is_connected(tmp_path: Path) -> None:
+    hub = LocalDataHub(tmp_path, KEYS)
+    hub.start()
+    connect(hub).list_project()  # leaves its connection open
+    with socket.create_connection(("127.0.0.1", int(hub.endpoint.rpartition(":")[2]))) as half:
+        half.sendall(b"POST /projects/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        connect(hub).list_project()
+        process = psutil.Process(hub.pid)
+        begun = time.monotonic()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert time.monotonic() - begun < 5
+    hub.stop()
 
 
 def test_one_server_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

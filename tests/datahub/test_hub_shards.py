@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from hashlib import md5
 
 import pytest
@@ -133,6 +135,45 @@ def test_merge(client: DataHub, hub: LocalDataHub, project: str) -> None:
         client.merge_shard(project, "t", "0", "1")
 
 
+def test_a_keys_records_stay_in_order_over_splits_and_merges(hub: LocalDataHub, client: DataHub, project: str) -> None:
+    """Two writers, each with a key of its own, while the shards under them are split and merged."""
+    client.create_blob_topic(project, "t", 1, 3, "")
+    counts = {"2" * 32: 0, "E" * 32: 0}
+    done = threading.Event()
+
+    def write(key: str) -> None:
+        mine = DataHub("id", "secret", hub.endpoint)
+        while not done.is_set():
+            put = blobs(*[f"{key} {counts[key] + n}".encode() for n in range(3)], hash_key=key)
+            assert mine.put_records(project, "t", put).failed_record_count == 0
+            counts[key] += 3
+
+    def wait_for_more() -> None:
+        before = dict(counts)
+        until = time.monotonic() + 20
+        while any(counts[key] <= before[key] for key in counts) and time.monotonic() < until:
+            time.sleep(0.005)
+
+    writers = [threading.Thread(target=write, args=(key,)) for key in counts]
+    for writer in writers:
+        writer.start()
+    path = f"/projects/{project}/topics/t/shards"
+    for action, shard, other in (("split", 0, 0), ("split", 2, 0), ("merge", 1, 3), ("merge", 5, 4), ("split", 6, 0)):
+        wait_for_more()
+        key = "" if action == "split" else f',"AdjacentShardId":"{other}"'
+        body = f'{{"Action":"{action}","ShardId":"{shard}"{key}}}'.encode()
+        assert send(hub.endpoint, "POST", path, body).status_code == 200
+    wait_for_more()
+    done.set()
+    for writer in writers:
+        writer.join()
+    shards = client.list_shard(project, "t").shards
+    found = [data.decode() for shard in shards for data in held(client, project, shard.shard_id)]  # parents come first
+    for key, count in counts.items():
+        assert [record for record in found if record.startswith(key)] == [f"{key} {n}" for n in range(count)]
+        assert count >= 18
+
+
 def test_extend_is_for_topics_in_extend_mode(client: DataHub, project: str) -> None:
     client.create_blob_topic(project, "t", 1, 3, "", extend_mode=True)
     client.extend_shard(project, "t", 4)
@@ -198,7 +239,7 @@ def test_after_any_splits_and_merges_every_point_has_one_active_shard(
     assert all(shards[parent].closed_time for s in shards for parent in s.parents)
 
 
-@pytest.mark.parametrize("key", ["", "x", "-1", "F" * 33, "1_0" + "0" * 40])
+@pytest.mark.parametrize("key", ["", "x", "-1", "F" * 33, "1_0", " 1", "0x1", "１"])
 def test_what_is_no_hash_key(key: str) -> None:
     with pytest.raises(Fault, match="HashKey"):
         ops.parse_hash_key(key)

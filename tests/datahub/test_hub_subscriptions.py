@@ -217,13 +217,13 @@ def test_the_clients_own_producer_and_consumer(
     client.create_blob_topic(project, "t", 1, 3, "")
     sub = client.create_subscription(project, "t", "").sub_id
     producing = ProducerConfig("id", "secret", hub.endpoint, protocol)
-    producing.logging_filename = quiet
+    producing.logging_filename, producing.async_thread_limit = quiet, 2
     producer = DatahubProducer(project, "t", producing)
     for start in (0, 10):
         producer.write([BlobRecord(blob_data=b"%d" % (start + n)) for n in range(10)])
     producer.close()
     consuming = ConsumerConfig("id", "secret", hub.endpoint, protocol)
-    consuming.logging_filename = quiet
+    consuming.logging_filename, consuming.async_thread_limit = quiet, 2
     read: list[int] = []
     for count in (13, 7):
         consumer = DatahubConsumer(project, "t", sub, consuming, shard_ids=["0"])
@@ -238,14 +238,14 @@ def test_the_clients_consumer_in_a_group(
 ) -> None:
     """The client waits five seconds before its first heartbeat, and so does this test."""
     producing = ProducerConfig("id", "secret", hub.endpoint)
-    producing.logging_filename = quiet
+    producing.logging_filename, producing.async_thread_limit = quiet, 2
     producer = DatahubProducer(project, "t", producing)
     for number in range(10):
         producer.write_async([TupleRecord(schema=SCHEMA, values=[number, "x"])])
     producer.flush()
     producer.close()
     consuming = ConsumerConfig("id", "secret", hub.endpoint)
-    consuming.logging_filename = quiet
+    consuming.logging_filename, consuming.async_thread_limit = quiet, 2
     consumer = DatahubConsumer(project, "t", subscription, consuming)
     read = {consumer.read(timeout=20).values[0] for _ in range(10)}
     consumer.close()

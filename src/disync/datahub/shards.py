@@ -7,6 +7,7 @@ divided anew among all of them, so a key may change its shard.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from hashlib import md5
 
@@ -15,6 +16,7 @@ from disync.datahub.errors import Fault, invalid
 SPACE = 1 << 128
 MAX_ACTIVE = 256
 MAX_SHARDS = 512
+_HASH_KEY = re.compile("[0-9A-Fa-f]{1,32}")
 NO_NEIGHBOUR = "4294967295"
 """What the service names as the neighbour of a shard that has none on that side."""
 
@@ -118,13 +120,9 @@ def hash_key(point: int) -> str:
 
 
 def parse_hash_key(text: str) -> int:
-    try:
-        point = int(text, 16)
-    except ValueError:
-        point = -1
-    if not 0 <= point < SPACE or len(text) > 34:
+    if _HASH_KEY.fullmatch(text) is None:
         raise invalid("HashKey", f"{text[:64]!r} is no hexadecimal number of 128 bits")
-    return point
+    return int(text, 16)
 
 
 def hash_of(partition_key: str) -> int:
