@@ -48,7 +48,8 @@ def section(action: str, operation: dict[str, Any]) -> str:
     lines = [f"\n## {action}\n", f"{inspect.getdoc(OPERATIONS[action])}\n"]
     lines += ["| parameter | type | required |", "|---|---|---|"]
     for name, parameter in sorted(operation["parameters"].items(), key=lambda item: not item[1].get("required")):
-        lines.append(f"| `{name}` | {parameter['type']} | {'yes' if parameter.get('required') else ''} |")
+        kind = parameter["type"] if isinstance(parameter["type"], str) else "list of objects"
+        lines.append(f"| `{name}` | {kind} | {'yes' if parameter.get('required') else ''} |")
     members = ", ".join(answer(operation["response"], ""))
     lines.append(f"\nAnswer: {members}")
     for (added_to, kind), text in ADDED.items():

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -27,6 +28,8 @@ from disync.store import deployments
 from disync.store.database import Store
 from disync.store.schema import data_source
 from disync.store.vault import Vault
+
+log = structlog.get_logger()
 
 _KIND = "data_source"
 _NAME = re.compile(r"[\w.\-]{1,128}")
@@ -161,6 +164,7 @@ class DataSources:
             network.check(found)
             probe(found)
 
+        log.info("connection test", user=caller.user_id, project=project_id, data_source=name, env=env)
         self._probes.run(caller.user_id, work, PROBE_SECONDS, UNREACHED)
 
     def catalog(self, caller: Caller, project_id: int, name: str, env: int | None) -> Sequence[Database]:

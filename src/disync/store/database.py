@@ -105,10 +105,12 @@ def open_store(home: Path, url: str | None = None) -> Store:
 def _sqlite(home: Path) -> Engine:
     home.mkdir(parents=True, exist_ok=True)
     path = home / "disync.db"
-    # Connections go from thread to thread through the pool, one user at a time.
+    # Connections go from thread to thread through the pool, one user at a time. What a statement was given stays out
+    # of error texts, and so out of logs.
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
+        hide_parameters=True,
         max_overflow=32,
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
     )
@@ -168,4 +170,4 @@ def _postgres(url: str) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ValueError(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://")
-    return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16)
+    return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16, hide_parameters=True)

@@ -1,5 +1,6 @@
 """Every table of the store. SQLite and PostgreSQL hold the same shape.
 
+Numbers that a client may ask for by any 64-bit value are BigInteger, so that every question has an answer.
 All ids stay below 2^53, so that clients whose numbers are doubles keep them exact. Times are milliseconds since 1970.
 Secrets are sealed by the vault before they come here.
 """
@@ -86,7 +87,7 @@ workspace = Table(
     Column("identifier", Text, nullable=False, unique=True),
     _text("name"),
     _text("description"),
-    Column("mode", Integer, nullable=False, server_default="2"),
+    Column("mode", BigInteger, nullable=False, server_default="2"),
     Column("download", Boolean, nullable=False, server_default=true()),
     Column("development", Boolean, nullable=False, server_default=true()),
     _text("tags", "[]"),
@@ -111,7 +112,7 @@ resource_group = Table(
     _id(),
     Column("identifier", Text, nullable=False, unique=True),
     _text("name"),
-    Column("type", Integer, nullable=False, server_default="4"),
+    Column("type", BigInteger, nullable=False, server_default="4"),
     _ms("created_ms"),
 )
 
@@ -146,7 +147,7 @@ file = Table(
     metadata,
     _id(FIRST_FILE),
     Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
-    Column("file_type", Integer, nullable=False),
+    Column("file_type", BigInteger, nullable=False),
     Column("task_type", Text),
     _text("name"),
     Column("folder_id", ForeignKey("folder.id"), nullable=False),
@@ -185,7 +186,7 @@ data_source = Table(
     Column("name", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("sub_type", Text),
-    Column("env", Integer, nullable=False),
+    Column("env", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
     _text("description"),
     Column("creator_id", ForeignKey("user.id"), nullable=False),
