@@ -346,3 +346,30 @@ def test_rows_of_every_kind_from_elsewhere(service: Service) -> None:
     assert sink.flush(Checkpoint("elsewhere/0", Position("2"), 1)) == []
     assert target.rows(0) == [(*row[:2], Decimal(row[2]), *row[3:]), (None,) * 10]
     writer.close()
+
+
+def test_days_and_clock_times_are_text_in_a_text_field(service: Service) -> None:
+    names = ("day", "clock", "span", "document")
+    target = service.topic(Schema((*[Field(name, "string") for name in names], Field("moment", "timestamp"))))
+    kinds = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.JSON, Kind.DATETIME)
+    table = Table("elsewhere", tuple(map(Column, (*names, "moment"), kinds)))
+    writer = target.writer()
+    writer.prepare([table])
+    sink = writer.open(Split("elsewhere/0", table))
+    row = (19723, 1704067200000001, "-12:00:00", "{}", 1704067200000001)
+    sink.write(Batch(table, record_batch(table, [row]), None, Position("1")))
+    assert sink.flush(Checkpoint("elsewhere/0", Position("1"), 1)) == []
+    assert target.rows(0) == [("2024-01-01", "2024-01-01 00:00:00.000001", "-12:00:00", "{}", 1704067200000001)]
+    writer.close()
+
+
+def test_updates_and_deletes_are_refused_and_not_written_as_rows(service: Service) -> None:
+    target = service.topic(PAIR)
+    table = table_of("elsewhere", PAIR)
+    writer = target.writer()
+    writer.prepare([table])
+    sink = writer.open(Split("elsewhere/0", table))
+    with pytest.raises(BadConfig, match="updates or deletes"):
+        sink.write(Batch(table, record_batch(table, values(0, 2)), b"ID", Position("1")))
+    assert target.rows(0) == []
+    writer.close()

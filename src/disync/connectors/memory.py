@@ -316,7 +316,7 @@ class MemorySink(Sink):
                 continue
             stored.appended += 1
             key = tuple(row[i] for i in keys) if keys else stored.appended
-            if op == "D" and keys:
+            if op in "DB" and keys:  # of an update, the row as it was goes: its key may have changed
                 stored.rows.pop(key, None)
             else:
                 stored.rows[key] = row

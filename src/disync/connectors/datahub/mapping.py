@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +15,9 @@ from disync.connectors.datahub.wire.schema import Schema, same_layout
 from disync.connectors.datahub.wire.value import text_of
 from disync.model.data import Table
 from disync.model.errors import BadConfig
+from disync.model.types import Kind
+
+_EPOCH = datetime(1970, 1, 1)
 
 
 class Mapping:
@@ -41,7 +45,11 @@ class Mapping:
         self._places = [places.get(field.name.lower()) for field in fields]
         if target is not None and all(place is None for place in self._places):
             raise BadConfig(f"Table {table.name} and the target topic have no column in common: {self._names}.")
-        self.left_out = [name for name in self._names if name.lower() not in {field.name.lower() for field in fields}]
+        types = {field.name.lower(): field.type for field in fields}
+        self._texts = [
+            _text_maker(c.kind, types.get(c.name.lower(), "string")) for c in table.columns or (BLOB_COLUMN,)
+        ]
+        self.left_out = [name for name in self._names if name.lower() not in types]
 
     @property
     def keyed(self) -> bool:
@@ -61,11 +69,29 @@ class Mapping:
 
     def texts(self, row: Sequence[Any]) -> tuple[bytes | None, ...]:
         """A row of Python values in the canonical form of the wire."""
-        return tuple([None if value is None else text_of(value) for value in row])
+        return tuple([None if value is None else to(value) for value, to in zip(row, self._texts, strict=True)])
 
     def row(self, data: Sequence[bytes | None]) -> str:
         """A row of the source as a JSON object, for people and for replay."""
         return as_json(self._names, data)
+
+
+def _text_maker(kind: Kind, field_type: str) -> Callable[[Any], bytes]:
+    """Value → canonical text. DataHub has neither days nor clock times without a zone: in a text field they are
+    written as people write them, in any other as microseconds, the calendar taken as UTC's."""
+    if kind is Kind.DATE:
+        return _day_text if field_type == "string" else lambda days: b"%d" % (days * 86_400_000_000)
+    if kind is Kind.DATETIME and field_type == "string":
+        return _clock_text
+    return text_of
+
+
+def _day_text(days: int) -> bytes:
+    return str(_EPOCH.date() + timedelta(days=days)).encode()
+
+
+def _clock_text(microseconds: int) -> bytes:
+    return str(_EPOCH + timedelta(microseconds=microseconds)).encode()
 
 
 def _layout(table: Table) -> tuple[Schema | None, bool]:

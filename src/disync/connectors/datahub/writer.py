@@ -81,6 +81,11 @@ class DataHubSink(Sink):
         self._dirty: list[Dirty] = []
 
     def write(self, batch_: Batch) -> None:
+        if batch_.ops is not None and batch_.ops.strip(b"I"):
+            raise BadConfig(
+                f"Table {batch_.table.name} has updates or deletes, and a topic can only be added to. "
+                "Writing them as change records is not served yet."
+            )
         mapping = self._mapping_for(batch_.table)
         rows = batch_.rows
         if not isinstance(rows, Encoded):

@@ -78,10 +78,10 @@ def columns(schema: Schema) -> tuple[Column, ...]:
 
 
 def schema_of(table_columns: tuple[Column, ...]) -> Schema:
-    """The schema that a topic for these columns needs. DataHub has no bytes in a TUPLE: Malformed."""
+    """The schema that has just these columns; Malformed where DataHub has no type for one (bytes, dates, documents)."""
     for column in table_columns:
-        if column.kind is Kind.BYTES:
-            raise Malformed(f"column {column.name!r}: a TUPLE topic has no type for bytes")
+        if column.kind.value not in TYPES:
+            raise Malformed(f"column {column.name!r}: a TUPLE topic has no type for {column.kind.value}")
     return Schema(tuple(Field(c.name, c.kind.value, not c.nullable, c.comment) for c in table_columns))
 
 
