@@ -32,12 +32,12 @@ def measure_all() -> list[Row]:
         loops = {protocol: _loops(built, protocol, values) for protocol in DatahubProtocolType}
         ours = statistics.median(_task(built, number, values) for number in range(ROUNDS))
     best = max(loops.values())
-    rows = [_row(f"pydatahub's loop, {protocol.name}", ours, rate) for protocol, rate in loops.items()]
-    return [_row("pydatahub's loop, its fastest protocol", ours, best, BAR), *rows]
+    return [_row(protocol, ours, rate, BAR if rate == best else None) for protocol, rate in loops.items()]
 
 
-def _row(beside: str, ours: float, theirs: float, bar: float | None = None) -> Row:
-    text = f"{theirs:,.0f} records/s ({beside})"
+def _row(protocol: DatahubProtocolType, ours: float, theirs: float, bar: float | None) -> Row:
+    """The bar is held against the protocol in which the vendor's client is fastest."""
+    text = f"{theirs:,.0f} records/s (pydatahub's loop, {protocol.name})"
     return Row("DataHub → DataHub through a running task", f"{ours:,.0f} records/s", text, ours / theirs, bar)
 
 
