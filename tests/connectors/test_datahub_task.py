@@ -24,9 +24,7 @@ class Held:
 
 
 class Running:
-    def __init__(
-        self, source: Topic, target: Topic, ledger: Notebook, epoch: int = 1, start: Start | None = None
-    ) -> None:
+    def __init__(self, source: Topic, target: Topic, ledger: Notebook, epoch: int = 1, at: str = "earliest") -> None:
         steps = [
             {"name": name, "stepType": "datahub", "parameter": {"datasource": "here", "topic": topic.name}}
             for name, topic in (("writer", target), ("reader", source))
