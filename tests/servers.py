@@ -86,10 +86,11 @@ class Service:
 
 
 @contextmanager
-def disync(home: Path, *options: str, **environment: str) -> Iterator[Service]:
+def disync(home: Path, *options: str, datahub: bool = True, **environment: str) -> Iterator[Service]:
     """`disync serve` with a local DataHub on free ports; stopped by SIGTERM, which it must obey in time."""
     key_id, secret = ROOT_KEY
-    command = [sys.executable, "-m", "disync", "serve", "--port", "0", "--home", str(home), "--datahub-port", "0"]
+    command = [sys.executable, "-m", "disync", "serve", "--port", "0", "--home", str(home)]
+    command += ["--datahub-port", "0"] if datahub else []
     keys = {"DISYNC_ACCESS_KEY_ID": key_id, "DISYNC_ACCESS_KEY_SECRET": secret}
     home.mkdir(parents=True, exist_ok=True)
     with (home / "stderr.log").open("a") as log:
@@ -102,11 +103,12 @@ def disync(home: Path, *options: str, **environment: str) -> Iterator[Service]:
         )
     try:
         try:
-            said = Lines(process).after(["listening on http://", "datahub listening on "], START_SECONDS)
+            awaited = ["listening on http://", *(["datahub listening on "] if datahub else [])]
+            said = Lines(process).after(awaited, START_SECONDS)
         except (RuntimeError, TimeoutError) as error:
             raise RuntimeError(f"{error}\n{(home / 'stderr.log').read_text(errors='replace')}") from error
-        address, datahub = said["listening on http://"], said["datahub listening on "]
-        yield Service(address, datahub, ROOT_KEY, home, process)
+        address, hub = said["listening on http://"], said.get("datahub listening on ", "")
+        yield Service(address, hub, ROOT_KEY, home, process)
     finally:
         stop(process)
 

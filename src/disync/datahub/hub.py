@@ -23,6 +23,7 @@ from disync.datahub.groups import Groups
 from disync.datahub.log import Log, LogSettings
 from disync.datahub.shards import Shards
 from disync.datahub.subscriptions import Subscriptions
+from disync.model.errors import BadConfig
 
 DAY_MS = 86_400_000
 SYNC_THREADS = 4
@@ -138,5 +139,5 @@ def _lock(home: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise RuntimeError(f"another DataHub server is using {home}") from None
+        raise BadConfig(f"Another DataHub server is using {home}: stop it, or give this one another home.") from None
     return descriptor

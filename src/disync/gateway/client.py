@@ -39,7 +39,7 @@ class Client:
         query = {name: value for name, value in parameters.items() if places[name] == "query"}
         form = {name: value for name, value in parameters.items() if places[name] != "query"}
         body = urlencode(form).encode() if form else b""
-        headers = self._headers(operation, query, body)
+        headers = self.headers(operation, query, body)
         url = f"{self.endpoint}/?{urlencode(query)}" if query else f"{self.endpoint}/"
         try:
             answer = urllib3.request(operation.method, url, body=body, headers=headers, timeout=30, retries=False)
@@ -47,7 +47,8 @@ class Client:
             raise Refused(f"{self.endpoint} does not answer: {error}") from error
         return _read(answer.status, answer.data)
 
-    def _headers(self, operation: Operation, query: Mapping[str, str], body: bytes) -> dict[str, str]:
+    def headers(self, operation: Operation, query: Mapping[str, str], body: bytes) -> dict[str, str]:
+        """All headers of one signed request, good for sending once."""
         headers = {
             "host": urlsplit(self.endpoint).netloc,
             "accept": "application/json",
