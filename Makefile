@@ -20,7 +20,7 @@ test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
 lint: ## Check style, formatting, types and the direction of imports
 	@scripts/install dev
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff format --check src tests scripts bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
