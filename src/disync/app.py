@@ -36,6 +36,10 @@ DRAIN_SECONDS = 3
 """Given to requests under way when the server stops; workers get WORKER_SECONDS after that: 10 s in all."""
 WORKER_SECONDS = 6.5
 
+KEY_SECONDS = 2.0
+"""How long the local DataHub goes on taking a key that was switched off."""
+KEYS_REMEMBERED = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
@@ -135,9 +139,18 @@ def _end_with(parent: int) -> None:
 
 
 def _secret_of(services: Services) -> Callable[[str], str | None]:
+    """The store's keys, each asked for once in a while: the local DataHub asks at every request."""
+    known: dict[str, tuple[float, str | None]] = {}
+
     def secret_of(access_key_id: str) -> str | None:
-        key = services.keys.find(access_key_id)
-        return key.secret if key is not None and key.active else None
+        until, secret = known.get(access_key_id, (0.0, None))
+        if time.monotonic() >= until:
+            key = services.keys.find(access_key_id)
+            secret = key.secret if key is not None and key.active else None
+            if len(known) >= KEYS_REMEMBERED:
+                known.clear()
+            known[access_key_id] = time.monotonic() + KEY_SECONDS, secret
+        return secret
 
     return secret_of
 

@@ -109,7 +109,27 @@ def test_resource_groups_come_in_three_spellings(group: Any, read: str | None) -
 
 def test_nulls_count_as_absent() -> None:
     empty = parse(job(("a", "b"), names="a b", setting=None, extend=None))
-    assert (empty.setting.dirty, empty.setting.speed, empty.extend) == (None, None, {})
+    assert (empty.setting.dirty, empty.setting.concurrent, empty.extend) == (None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("speed", "concurrent", "rate"),
+    [
+        ({}, None, None),
+        ({"concurrent": 2, "throttle": False, "mbps": "12"}, 2, None),
+        ({"concurrent": "4", "throttle": True, "mbps": "12"}, 4, 12e6),
+        ({"concurrent": "", "throttle": True, "mbps": None}, None, None),
+    ],
+)
+def test_speed_as_it_is_published(speed: dict[str, Any], concurrent: int | None, rate: float | None) -> None:
+    setting = parse(job(("a", "b"), names="a b", setting={"speed": speed})).setting
+    assert (setting.concurrent, setting.bytes_per_second) == (concurrent, rate)
+
+
+@pytest.mark.parametrize("value", [0, -1, "x", True, [], "nan", 1e9])
+def test_a_speed_that_is_none_is_named(value: Any) -> None:
+    said = refusal(job(("a", "b"), names="a b", setting={"speed": {"concurrent": value}}))
+    assert said == "$.setting.speed.concurrent: this must be a number from 1 to 1000000."
 
 
 def test_data_sources_are_found_in_connections_too() -> None:

@@ -45,13 +45,8 @@ def plan(task: Task) -> Pipeline:
     reader = _open_reader(job.source, task.sources)
     writer = _open_writer(job.target, task.sources)
     shared = next((f for f in reader.formats if f in writer.formats), None)
-    speed = job.setting.speed or {}
-    return Pipeline(reader, writer, shared, int(speed.get("concurrent") or PARALLEL), _rate(speed))
-
-
-def _rate(speed: Mapping[str, Any]) -> float | None:
-    """Bytes a second; `mbps` counts only with `throttle: true`, and means megabytes despite its name."""
-    return float(speed["mbps"]) * 1_000_000 if speed.get("throttle") and speed.get("mbps") else None
+    setting = job.setting
+    return Pipeline(reader, writer, shared, setting.concurrent or PARALLEL, setting.bytes_per_second)
 
 
 def _open_reader(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:

@@ -51,11 +51,12 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`dirty` is the number of refused rows that a run may have; None where the job states no limit."""
+    """`dirty`: refused rows that a run may have. `concurrent`: splits read side by side. `bytes_per_second`: from
+    `speed.mbps`, which means megabytes, and counts only with `throttle: true`. None: the job does not say."""
 
     dirty: int | None = None
-    jvm_option: str = ""
-    speed: Mapping[str, Any] | None = None
+    concurrent: int | None = None
+    bytes_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +203,29 @@ def _settings(root: Mapping[str, Any], problems: list[str]) -> Settings:
     setting = _object(root, "setting", "$", problems)
     limit = _object(setting, "errorLimit", "$.setting", problems).get("record")
     speed = _object(setting, "speed", "$.setting", problems)
-    option = setting.get("jvmOption")
     try:
         dirty = dirty_limit(limit)
     except ValueError as error:
         problems.append(f"$.setting.errorLimit.record: {error}")
         dirty = None
-    return Settings(dirty, option if isinstance(option, str) else "", speed or None)
+    concurrent = _number(speed, "concurrent", problems)
+    megabytes = _number(speed, "mbps", problems) if speed.get("throttle") in (True, "true") else None
+    return Settings(dirty, int(concurrent) if concurrent else None, megabytes * 1_000_000 if megabytes else None)
+
+
+def _number(speed: Mapping[str, Any], member: str, problems: list[str]) -> float | None:
+    """A positive number, or its digits as text; "" and null count as absent."""
+    value = speed.get(member)
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= 1_000_000:
+        problems.append(f"$.setting.speed.{member}: this must be a number from 1 to 1000000.")
+        return None
+    return number
 
 
 def dirty_limit(record: Any) -> int | None:

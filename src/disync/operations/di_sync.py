@@ -7,7 +7,8 @@ import msgspec
 from disync.model.errors import ParamInvalid, Refused
 from disync.operations.parameters import Parameters, Payload, asked
 from disync.services import Caller, Services
-from disync.services.tasks import REALTIME, Wanted, unknown
+from disync.services.realtime import REALTIME, unknown
+from disync.services.tasks import Wanted
 
 
 def get_di_sync_task(services: Services, caller: Caller, parameters: Parameters) -> Payload:

@@ -11,7 +11,8 @@ from disync.model.errors import ForbiddenAccess
 from disync.services import paths
 from disync.services.access import Caller, Place, Role, enter
 from disync.services.pages import Page, Slice
-from disync.services.tasks import remove, unknown
+from disync.services.realtime import unknown
+from disync.services.tasks import remove
 from disync.store import files as rows
 from disync.store.database import Store
 from disync.store.schema import deployment, file, folder

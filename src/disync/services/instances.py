@@ -8,14 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
-from disync.model.errors import ForbiddenAccess, Refused
+from disync.model.errors import Refused
 from disync.model.job import dirty_limit
 from disync.model.run import Start
-from disync.services.access import Caller, Role, enter
+from disync.services.access import Caller, Role
 from disync.services.clock import now_ms
-from disync.store import checkpoints, deployments, files
+from disync.services.realtime import find
+from disync.store import checkpoints, deployments
 from disync.store import instances as rows
 from disync.store.database import Store
 
@@ -65,7 +65,7 @@ class Instances:
         """Ask for the task to run. It resumes where it was, unless `startTime` says where to begin."""
         param = parse_start_param(start_param)
         with self._store.write() as db:
-            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            find(db, caller, project_id, file_id, Role.DEVELOPER)
             if deployments.get(db, file_id) is None:
                 raise Refused("The task is not deployed: call DeployDISyncTask before starting it.")
             now = state(rows.get(db, file_id))
@@ -85,7 +85,7 @@ class Instances:
     def stop(self, caller: Caller, project_id: int, file_id: int) -> None:
         """Ask for the task to stop: what it has read is flushed, and its position kept."""
         with self._store.write() as db:
-            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            find(db, caller, project_id, file_id, Role.DEVELOPER)
             row = rows.get(db, file_id)
             if state(row) is State.NORUN:
                 raise Refused("The task has not been started.")
@@ -95,7 +95,7 @@ class Instances:
     def terminate(self, caller: Caller, project_id: int, file_id: int) -> None:
         """Take the task offline. Its run is cut off and its position forgotten: deployed again, it begins anew."""
         with self._store.write() as db:
-            _enter(db, caller, project_id, file_id, Role.DEVELOPER)
+            find(db, caller, project_id, file_id, Role.DEVELOPER)
             if not deployments.remove(db, file_id):
                 raise Refused("The task is not deployed.")
             row = rows.get(db, file_id)
@@ -108,20 +108,9 @@ class Instances:
     def info(self, caller: Caller, project_id: int, file_id: int) -> tuple[State, str, str | None]:
         """(state, name, message): the message is the cause when the task waits after a failure, or ended by one."""
         with self._store.read() as db:
-            file = _enter(db, caller, project_id, file_id, Role.VISITOR)
+            file = find(db, caller, project_id, file_id, Role.VISITOR)
             row = rows.get(db, file_id)
         return state(row), file.name, row.message if row is not None else None
-
-
-def _enter(db: Connection, caller: Caller, project_id: int, file_id: int, need: Role) -> Any:
-    """The task's file, if the caller may do with it what needs `need`."""
-    workspace = enter(db, caller, project_id, need)
-    file = files.get(db, file_id)
-    if file is not None and file.workspace_id != workspace.id:
-        raise ForbiddenAccess()
-    if file is None or file.task_type != "DI_REALTIME":
-        raise Refused(f"fileId:[{file_id}] is invalid.")
-    return file
 
 
 def parse_start_param(text: str | None) -> StartParam:

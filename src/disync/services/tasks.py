@@ -19,14 +19,13 @@ from disync.services.clock import now_ms
 from disync.services.data_sources import DataSources
 from disync.services.instances import State, state
 from disync.services.pages import Page, Slice
+from disync.services.realtime import REALTIME, REALTIME_FILE, find, unknown
 from disync.services.tokens import Answer, Token, digest, once
 from disync.services.workspaces import DEFAULT_FLOW
 from disync.store import checkpoints, deployments, files, instances
 from disync.store import resource_groups as groups
 from disync.store.database import Store
 
-REALTIME = "DI_REALTIME"
-REALTIME_FILE = 900
 _NAME = re.compile(r"[A-Za-z0-9_.\u4e00-\u9fff]{1,128}")
 
 
@@ -105,7 +104,7 @@ class Tasks:
         if param.folder is not None:
             raise Refused("TaskParam.FileFolderPath: a task is not moved by UpdateDISyncTask.", "Invalid.TaskParam")
         with self._store.write() as db:
-            row = find(db, caller, project_id, file_id)
+            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
             text = content or row.content
             job = parse(text)
             changes: dict[str, Any] = {"last_editor_id": caller.user_id, "edited_ms": now_ms()}
@@ -119,7 +118,7 @@ class Tasks:
     def deploy(self, caller: Caller, project_id: int, file_id: int) -> list[str]:
         """Make the text as it is now the one that runs from the next start on. Returns warnings."""
         with self._store.write() as db:
-            row = find(db, caller, project_id, file_id)
+            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
             job = parse(row.content)
             review.require_runnable(job, self._types(db, row.workspace_id, job))
             param = Param(resource_group=row.resource_group)
@@ -137,7 +136,7 @@ class Tasks:
 
     def delete(self, caller: Caller, project_id: int, file_id: int) -> None:
         with self._store.write() as db:
-            remove(db, find(db, caller, project_id, file_id))
+            remove(db, find(db, caller, project_id, file_id, Role.DEVELOPER))
 
     def references(self, caller: Caller, project_id: int, name: str, reads: bool, asked: Slice) -> Page[Reference]:
         """The real-time tasks that read from (or write to) a data source."""
@@ -163,17 +162,6 @@ class Tasks:
         return found
 
 
-def find(db: Connection, caller: Caller, project_id: int, file_id: int) -> Any:
-    """The row of a real-time task that the caller may change, locked until the transaction ends."""
-    workspace = enter(db, caller, project_id, Role.DEVELOPER)
-    row = files.locked(db, file_id)
-    if row is not None and row.workspace_id != workspace.id:
-        raise ForbiddenAccess()
-    if row is None or row.file_type != REALTIME_FILE:
-        raise unknown(file_id)
-    return row
-
-
 def remove(db: Connection, row: Any) -> None:
     """Delete a file with all that its runs left; refused while the task runs."""
     now = state(instances.get(db, row.id))
@@ -181,12 +169,9 @@ def remove(db: Connection, row: Any) -> None:
         raise Refused(f"The task {row.name} is not stopped (its state is {now}): stop it first.", "Invalid.Running")
     deployments.remove(db, row.id)
     checkpoints.forget(db, row.id)
+    checkpoints.forget_dirty(db, row.id)
     instances.remove(db, row.id)
     files.change(db, row.id, deleted=True, edited_ms=now_ms())
-
-
-def unknown(file_id: int) -> Refused:
-    return Refused(f"fileId:[{file_id}] is invalid.", "Invalid.FileId")
 
 
 def read_param(text: str | None) -> Param:
