@@ -7,10 +7,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import servers
 
 _NUMBER = itertools.count(1)
+
+# The same examples at every run, and no verdict on how busy the machine is.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # A test may run where no process may write bytecode; its children start much faster when they find some.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
