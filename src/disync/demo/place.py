@@ -1,0 +1,98 @@
+"""The demo's server: started anew each time, and left running."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from disync.demo.seed import PROJECTS
+from disync.model.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the demo's server is."""
+
+    home: Path
+    endpoint: str
+    datahub: str
+    key_id: str
+    secret: str
+
+    def content(self, source: str) -> dict[str, str]:
+        """The data source's Content, in the self-hosted form."""
+        return {
+            "endpoint": self.datahub,
+            "project": PROJECTS[source],
+            "accessId": self.key_id,
+            "accessKey": self.secret,
+            "tag": "public",
+        }
+
+
+def say(text: str) -> None:
+    click.secho("==> ", fg="green", nl=False)
+    click.echo(text)
+
+
+def stop_earlier(home: Path) -> None:
+    """End the server that an earlier demo left running, and begin with an empty home."""
+    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        pid = int((home / "server.pid").read_text())
+        if b"disync" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+            say(f"stopping the server of the earlier demo (process {pid})")
+            for _ in range(150):
+                os.kill(pid, 0)
+                time.sleep(0.1)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+
+
+def serve(home: Path, port: int, datahub_port: int) -> Place:
+    port, datahub_port = _free(port), _free(datahub_port)
+    key_id = os.environ.get("DISYNC_ACCESS_KEY_ID") or "demo"
+    secret = os.environ.get("DISYNC_ACCESS_KEY_SECRET") or secrets.token_hex(16)
+    environment = os.environ | {"DISYNC_ACCESS_KEY_ID": key_id, "DISYNC_ACCESS_KEY_SECRET": secret}
+    environment.pop("DISYNC_STORE_URL", None)
+    log = home / "server.log"
+    command = [sys.executable, "-m", "disync", "serve", "--home", str(home / "state"), "--port", str(port)]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*command, "--datahub-port", str(datahub_port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    (home / "server.pid").write_text(str(server.pid))
+    for _ in range(300):
+        text = log.read_text(errors="replace")
+        if "\nlistening on" in f"\n{text}" and "datahub listening on" in text:
+            return Place(home, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{datahub_port}", key_id, secret)
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise Refused(f"The server did not start; its log is {log}:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _free(port: int) -> int:
+    """This port, or any free one if it is taken."""
+    for wanted in (port, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", wanted))
+            return int(probe.getsockname()[1])
+    raise Refused("There is no free port on 127.0.0.1.")
