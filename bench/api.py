@@ -94,8 +94,8 @@ def moto() -> Iterator[Target]:
         env=child_environment(),
     )
     try:
-        _wait_for(port)
         request = _list_tables(f"127.0.0.1:{port}")
+        _first_answer(port, request)
         yield Target(f"127.0.0.1:{port}", process.pid, lambda: request, "/moto-api/")
     finally:
         stop(process)
@@ -114,13 +114,19 @@ def _list_tables(address: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n{}").encode()
 
 
-def _wait_for(port: int) -> None:
+def _first_answer(port: int, request: bytes) -> None:
+    """moto imports a service at the first call of it, which takes seconds: wait for that answer."""
     deadline = time.monotonic() + _MOTO_START_SECONDS
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
+            with socket.create_connection(("127.0.0.1", port), _MOTO_START_SECONDS) as connection:
+                connection.sendall(request)
+                answer = connection.recv(4096)
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+        else:
+            if b" 200 " not in answer.partition(b"\r\n")[0]:
+                raise RuntimeError(f"moto answered {answer!r}")
+            return

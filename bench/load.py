@@ -80,4 +80,6 @@ def _result(output: str) -> Load:
     result = json.loads(found[0])
     if result.pop("refused") | result.pop("broken") | result.pop("exhausted"):
         raise RuntimeError(f"requests were refused or broken, or there were too few:\n{output}")
+    if not result["requests"]:
+        raise RuntimeError(f"nothing was answered:\n{output}")
     return Load(**result)
