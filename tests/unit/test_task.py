@@ -16,7 +16,7 @@ from disync.engine.plan import plan
 from disync.engine.task import Run
 from disync.model.data import Column, Dirty, Table
 from disync.model.errors import DirtyLimit, DISyncError, Fenced, Unreachable
-from disync.model.run import Checkpoint, Limits, Start, Tally, Task
+from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.model.types import Kind
 
 TABLE = Table("orders", (Column("id", Kind.BIGINT), Column("note", Kind.STRING)))
@@ -39,7 +39,7 @@ def memory() -> Iterator[Memory]:
     forget("target")
 
 
-def job(follow: bool = True, transactional: bool = False) -> str:
+def job(follow: bool = True, transactional: bool = False, load: bool = False) -> str:
     return json.dumps(
         {
             "steps": [
@@ -51,7 +51,7 @@ def job(follow: bool = True, transactional: bool = False) -> str:
                 {
                     "name": "r",
                     "stepType": "memory",
-                    "parameter": {"place": "source", "table": "orders", "follow": follow},
+                    "parameter": {"place": "source", "table": "orders", "follow": follow, "load": load},
                 },
             ],
             "order": {"hops": [{"from": "r", "to": "w"}]},
@@ -214,6 +214,38 @@ def test_a_bounded_read_ends_by_itself(memory: Memory) -> None:
     assert sorted(copied()) == list(range(1000))
     assert all(mark.done for mark in ledger.checkpoints().values())
     assert ledger.tally.rows_written == 1000
+
+
+@pytest.mark.parametrize("fault", [None, 0, 150, 700])
+def test_a_full_load_is_followed_by_what_the_log_says_since_it_began(memory: Memory, fault: int | None) -> None:
+    """The log's position is taken before the load, and kept when the load has to go on after a failure."""
+    memory.append("orders", "log", numbered(-100, 0))
+    memory.tables["orders"].rows = {(i,): (i, "loaded") for i in range(500)}
+    ledger = Notebook()
+    code = job(load=True, transactional=True)
+    if fault is not None:
+        memory.faults = Faults(read_after=fault)
+        running = Running(task(code), ledger)
+        until(lambda: "log" in ledger.checkpoints())
+        memory.append("orders", "log", numbered(500, 700))
+        until(lambda: running.error is not None)
+        running.end()
+    running = Running(task(code, epoch=2), ledger)
+    until(lambda: "log" in ledger.checkpoints())
+    if fault is None:
+        memory.append("orders", "log", numbered(500, 700))
+    until(lambda: len(copied()) >= 700)
+    memory.append("orders", "log", numbered(700, 750))
+    until(lambda: len(copied()) >= 750)
+    assert running.stop() is None
+    assert sorted(copied()) == list(range(750))
+    assert copied()[500:] == list(range(500, 750))
+
+
+def test_a_table_that_is_gone_from_a_load_is_named(memory: Memory) -> None:
+    ledger = Notebook()
+    ledger.begin([], [Split("gone/0", Table("gone"))])
+    assert "Table gone was to be loaded" in str(Running(task(job(follow=False)), ledger).end())
 
 
 def test_refused_rows_are_kept_and_counted_against_the_limit(memory: Memory) -> None:

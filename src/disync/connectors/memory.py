@@ -4,7 +4,8 @@ A `Memory` is a named place in this process (`place(name)`); it does not reach i
 (what writers wrote and bounded reads read), streams (logs that change readers follow) and, as a database would, the
 checkpoints that were committed together with the rows.
 
-Step parameters: `place`, `table`, and for a reader `follow` (true: read the streams of the table as an endless source),
+Step parameters: `place`, `table`, and for a reader `follow` (true: read the streams of the table as an endless source)
+and `load` (with `follow`: the log does not reach back, so load the table before following it),
 for a writer `transactional` (false: behave like a target that cannot hold checkpoints: rows become durable at `flush`,
 `last()` is None).
 
@@ -127,6 +128,7 @@ class ReaderParameters(msgspec.Struct, rename="camel"):
     table: str
     place: str = "default"
     follow: bool = False
+    load: bool = False
 
 
 class WriterParameters(msgspec.Struct, rename="camel"):
@@ -176,8 +178,9 @@ class MemoryReader(Reader):
 class MemoryChangeReader(MemoryReader, ChangeReader):
     """Follows the streams of a table; a position is the number of rows of the stream that came before."""
 
-    def __init__(self, memory: Memory, table: str) -> None:
+    def __init__(self, memory: Memory, table: str, loads: bool = False) -> None:
         super().__init__(memory, table)
+        self.loads = loads
         self._closed = False
 
     def streams(self) -> list[Split]:
@@ -340,8 +343,9 @@ def _rows_of(batch: Batch) -> list[Row]:
 
 def _reader(site: Site) -> Reader:
     parameters = msgspec.convert(site.parameter, ReaderParameters)
-    kind = MemoryChangeReader if parameters.follow else MemoryReader
-    return kind(place(parameters.place), parameters.table)
+    if parameters.follow:
+        return MemoryChangeReader(place(parameters.place), parameters.table, parameters.load)
+    return MemoryReader(place(parameters.place), parameters.table)
 
 
 def _writer(site: Site) -> Writer:

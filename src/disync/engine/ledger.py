@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from disync.model.data import Dirty
-from disync.model.run import Checkpoint, Tally
+from disync.model.run import Checkpoint, Split, Tally
 
 
 class Ledger(Protocol):
@@ -16,8 +16,14 @@ class Ledger(Protocol):
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         """The last checkpoint of every split this task has ever begun, by split id."""
 
-    def begin(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Remember where splits begin, all or none: a crash right after must not choose other places."""
+    def load(self) -> Sequence[Split]:
+        """The bounded splits that `begin` was given; of each one's table only the name is kept."""
+
+    def begin(self, checkpoints: Sequence[Checkpoint], load: Sequence[Split] = ()) -> None:
+        """Remember where streams begin and how the full load is cut, all or none.
+
+        A crash right after must choose neither other places nor other cuts.
+        """
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         """Remember that everything up to `checkpoint` is durable in the target, with the rows it refused.
@@ -32,6 +38,7 @@ class Notebook:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._checkpoints: dict[str, Checkpoint] = {}
+        self._load: list[Split] = []
         self.dirty: list[Dirty] = []
         self.tally = Tally()
 
@@ -39,9 +46,14 @@ class Notebook:
         with self._lock:
             return dict(self._checkpoints)
 
-    def begin(self, checkpoints: Sequence[Checkpoint]) -> None:
+    def load(self) -> Sequence[Split]:
+        with self._lock:
+            return list(self._load)
+
+    def begin(self, checkpoints: Sequence[Checkpoint], load: Sequence[Split] = ()) -> None:
         with self._lock:
             self._checkpoints.update({c.split: c for c in checkpoints})
+            self._load.extend(load)
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         with self._lock:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from disync.connectors import find
 from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
+from disync.model.data import Table
 from disync.model.errors import BadConfig
 from disync.model.job import Step, parse
-from disync.model.run import Split, Task
+from disync.model.run import Split, Start, Task
 
 PARALLEL = 3
 """Splits of a bounded read when the job does not say (`setting.speed.concurrent`; DataWorks' default)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pipeline:
     """An opened job: one reader, one writer, and the encoding that both agreed on (None: Arrow)."""
 
@@ -25,11 +27,35 @@ class Pipeline:
     format: str | None
     parallel: int
     bytes_per_second: float | None
+    start: Start
 
-    def splits(self) -> list[Split]:
-        """What there is to read now. An endless source may have more the next time it is asked."""
-        found = self.reader.streams() if isinstance(self.reader, ChangeReader) else self.reader.split(self.parallel)
-        return [replace(split, format=self.format) for split in found]
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The tables as the source has them when the run begins."""
+        return self.reader.tables()
+
+    @property
+    def loads(self) -> bool:
+        """Whether the task loads what is there before it follows the log."""
+        return isinstance(self.reader, ChangeReader) and self.reader.loads and self.start.at == "earliest"
+
+    @property
+    def first(self) -> Start:
+        """Where the task's streams begin: a log that takes over from a full load begins where it was before that."""
+        return Start("latest") if self.loads else self.start
+
+    def load(self) -> list[Split]:
+        """The bounded splits of a task that begins: what is there now. None for one that only follows a log."""
+        if isinstance(self.reader, ChangeReader) and not self.loads:
+            return []
+        return self.reader.split(self.parallel)
+
+    def streams(self, load: Sequence[Split]) -> list[Split]:
+        """The streams there are now, each to be read after `load`; more may be there the next time this is asked."""
+        if not isinstance(self.reader, ChangeReader):
+            return []
+        before = tuple(split.id for split in load)
+        return [replace(s, endless=True, parents=s.parents + before) for s in self.reader.streams()]
 
     def close(self) -> None:
         self.reader.close()
@@ -46,7 +72,7 @@ def plan(task: Task) -> Pipeline:
     writer = _open_writer(job.target, task.sources)
     shared = next((f for f in reader.formats if f in writer.formats), None)
     setting = job.setting
-    return Pipeline(reader, writer, shared, setting.concurrent or PARALLEL, setting.bytes_per_second)
+    return Pipeline(reader, writer, shared, setting.concurrent or PARALLEL, setting.bytes_per_second, task.start)
 
 
 def _open_reader(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:

@@ -9,7 +9,8 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
@@ -19,8 +20,8 @@ from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
 from disync.model.connector import ChangeReader, Sink
-from disync.model.data import Batch, Event, Idle, Position, SchemaChange
-from disync.model.errors import DirtyLimit, Fenced
+from disync.model.data import Batch, Event, Idle, Position, SchemaChange, Table
+from disync.model.errors import BadConfig, DirtyLimit, Fenced
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
 
 log = structlog.get_logger()
@@ -43,6 +44,7 @@ class Run:
         self._ledger = ledger
         self._lease = lease
         self._throttle = Throttle(pipeline.bytes_per_second)
+        self._load: list[Split] = []
         self._threads: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
         self._changed = threading.Event()
@@ -69,7 +71,7 @@ class Run:
         """Run to the end of the source, or until `stop`. Raises the error that ended the run."""
         for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
             log.warning(warning, task=self._task.id)
-        self._pipeline.writer.prepare(self._pipeline.reader.tables())
+        self._pipeline.writer.prepare(self._pipeline.tables)
         checkpoints = self._begin()
         self._ended = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
         self.running = True
@@ -87,13 +89,19 @@ class Run:
             self._pipeline.writer.finish()
 
     def _begin(self) -> Mapping[str, Checkpoint]:
-        """The checkpoints to go on from; at a task's first run every stream's beginning, saved before it is read."""
-        known = self._ledger.checkpoints()
-        if not known and isinstance(self._pipeline.reader, ChangeReader):
-            self._ledger.begin(
-                [self._first(self._pipeline.reader, stream, self._task.start) for stream in self._pipeline.splits()]
-            )
+        """The checkpoints to go on from. At a task's first run it is decided, once, where its streams begin and how
+        its full load is cut: saved before anything is read, and the streams' positions taken before the cuts."""
+        pipeline, reader = self._pipeline, self._pipeline.reader
+        known, load = self._ledger.checkpoints(), self._ledger.load()
+        if not known and not load:
+            first: list[Checkpoint] = []
+            if isinstance(reader, ChangeReader):
+                first = [self._first(reader, stream, pipeline.first) for stream in pipeline.streams(())]
+            load = pipeline.load()
+            self._ledger.begin(first, load)
             known = self._ledger.checkpoints()
+        tables = {table.name: table for table in pipeline.tables}
+        self._load = [replace(split, table=_table_of(split, tables)) for split in load]
         return known
 
     def _first(self, reader: ChangeReader, stream: Split, start: Start) -> Checkpoint:
@@ -102,18 +110,28 @@ class Run:
     def _supervise(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Start a thread for every split whose parents have been read to their end, until all is read."""
         while not self._stopping.is_set() and self._failure is None:
-            splits = self._pipeline.splits()
+            splits = [*self._load, *self._pipeline.streams(self._load)]
             present = {split.id for split in splits}
             for split in splits:
-                ready = not any(parent in present and parent not in self._ended for parent in split.parents)
-                if ready and split.id not in self._ended and split.id not in self._threads:
-                    self._launch(split, checkpoints.get(split.id))
+                if self._ready(split, present):
+                    self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
             if not self._threads and present <= self._ended:
                 return
             self._changed.wait(DISCOVER_SECONDS)
             self._changed.clear()
             for split_id in [s for s, thread in self._threads.items() if s in self._ended and not thread.is_alive()]:
                 del self._threads[split_id]
+
+    def _ready(self, split: Split, present: Set[str]) -> bool:
+        """Whether to begin the split now: not yet begun, its parents read, and not too many beside it.
+
+        A stream may never end, so each has a thread of its own; bounded splits share `parallel` of them.
+        """
+        if split.id in self._ended or split.id in self._threads:
+            return False
+        if any(parent in present and parent not in self._ended for parent in split.parents):
+            return False
+        return split.endless or len(self._threads) < self._pipeline.parallel
 
     def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
@@ -135,7 +153,7 @@ class Run:
 
     def _read(self, split: Split, sink: Sink, checkpoint: Checkpoint | None) -> None:
         reader = self._pipeline.reader
-        if not isinstance(reader, ChangeReader):
+        if not isinstance(reader, ChangeReader) or not split.endless:
             after = checkpoint.position if checkpoint else None
             SplitRun(self, split, sink, after).take_all(reader.read(split, after))
             return
@@ -173,11 +191,21 @@ class Run:
             )
 
     def acknowledge(self, split: Split, upto: Position) -> None:
-        if isinstance(self._pipeline.reader, ChangeReader):
+        if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
             self._pipeline.reader.ack(split, upto)
 
     def split_ended(self, split: Split) -> None:
         self._ended.add(split.id)
+
+
+def _table_of(split: Split, tables: Mapping[str, Table]) -> Table:
+    table = tables.get(split.table.name)
+    if table is None:
+        raise BadConfig(
+            f"Table {split.table.name} was to be loaded and is not in the source any more. "
+            "Terminate the task, deploy it again and start it: it then begins with the tables there are."
+        )
+    return table
 
 
 class SplitRun:

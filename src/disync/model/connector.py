@@ -50,6 +50,11 @@ class Reader(ABC):
 class ChangeReader(Reader):
     """Follows a log that has no end. The log comes in one stream (a binlog) or in several (one a shard)."""
 
+    loads: bool = False
+    """Whether its log does not reach back to the first row, so that a task that starts at `earliest` takes the log's
+    position (`seek` to latest), loads what is there by `split` and `read`, and then follows the log from that position.
+    """
+
     @abstractmethod
     def streams(self) -> list[Split]:
         """Every stream there is now, closed ones that still hold records included; asked again when one ends."""

@@ -15,8 +15,8 @@ class Split:
 
     `id` is unique in its source and stable over restarts: checkpoints are kept under it.
     `at` places the split in the source's key space, 0 <= at < 1: rows with equal keys come from splits with equal `at`.
-    `parents` are the splits that must be read to their end before this one begins (a shard born of a split or merge).
-    `format` is the encoding that plan chose; None means Arrow.
+    `parents` are the splits that must be read to their end before this one begins: a shard's parents, and the full
+    load before a log. `endless`: a stream of changes. `format` is the encoding that plan chose; None means Arrow.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Split:
     at: float = 0.0
     parents: tuple[str, ...] = ()
     bounds: str = ""
+    endless: bool = False
     format: str | None = None
 
 

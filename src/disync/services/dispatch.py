@@ -13,7 +13,7 @@ from disync.engine.pace import backoff, exhausted
 from disync.model.data import Dirty
 from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
 from disync.model.job import parse
-from disync.model.run import Checkpoint, Limits, Start, Tally, Task
+from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.services.clock import now_ms
 from disync.store import checkpoints, deployments, instances
 from disync.store.database import Store
@@ -126,9 +126,14 @@ class StoreLedger:
         with self._store.read() as db:
             return checkpoints.of_task(db, self._task.id)
 
-    def begin(self, checkpoints_: Sequence[Checkpoint]) -> None:
+    def load(self) -> Sequence[Split]:
+        with self._store.read() as db:
+            return checkpoints.load_of_task(db, self._task.id)
+
+    def begin(self, checkpoints_: Sequence[Checkpoint], load: Sequence[Split] = ()) -> None:
         with self._store.write() as db:
             self._guard(db)
+            checkpoints.put_load(db, self._task.id, load)
             for mark in checkpoints_:
                 checkpoints.put(db, self._task.id, mark, now_ms())
 

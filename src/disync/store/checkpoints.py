@@ -1,4 +1,4 @@
-"""Rows of `checkpoint` and `dirty`: how far each split is durable in its target, and what the target refused."""
+"""Rows of `checkpoint`, `load_split` and `dirty`: how far a task is durable in its target, and what that refused."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from disync.model.data import Dirty, Position
-from disync.model.run import Checkpoint
-from disync.store.schema import checkpoint, dirty
+from disync.model.data import Dirty, Position, Table
+from disync.model.run import Checkpoint, Split
+from disync.store.schema import checkpoint, dirty, load_split
 
 
 def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
@@ -29,6 +29,22 @@ def put(db: Connection, file_id: int, mark: Checkpoint, now_ms: int) -> None:
 def forget(db: Connection, file_id: int) -> None:
     """The task begins anew at its next start."""
     db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id))
+    db.execute(delete(load_split).where(load_split.c.file_id == file_id))
+
+
+def put_load(db: Connection, file_id: int, splits: Sequence[Split]) -> None:
+    rows = [
+        {"file_id": file_id, "split": s.id, "number": n, "table_name": s.table.name, "at": s.at, "bounds": s.bounds}
+        for n, s in enumerate(splits)
+    ]
+    if rows:
+        db.execute(insert(load_split), rows)
+
+
+def load_of_task(db: Connection, file_id: int) -> list[Split]:
+    """The cuts of the task's full load, in their order; of each one's table only the name."""
+    rows = db.execute(select(load_split).where(load_split.c.file_id == file_id).order_by(load_split.c.number))
+    return [Split(r.split, Table(r.table_name), r.at, bounds=r.bounds) for r in rows]
 
 
 def keep_dirty(db: Connection, file_id: int, rows: Sequence[Dirty], now_ms: int) -> None:

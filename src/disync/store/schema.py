@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -241,6 +242,18 @@ checkpoint = Table(
     Column("epoch", Integer, nullable=False),
     Column("done", Boolean, nullable=False, server_default=false()),
     _ms("updated_ms"),
+)
+
+# The cuts of a task's full load, as they were made when it began.
+load_split = Table(
+    "load_split",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("split", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    _text("table_name"),
+    Column("at", Float, nullable=False, server_default="0"),
+    _text("bounds"),
 )
 
 failover = Table(
