@@ -9,7 +9,10 @@ from disync.model.connector import Connector
 
 KNOWN = {
     "datahub": "disync.connectors.datahub",
+    "holo": "disync.connectors.holo",
     "memory": "disync.connectors.memory",
+    "mysql": "disync.connectors.mysql",
+    "postgresql": "disync.connectors.postgres",
 }
 
 

@@ -1,0 +1,47 @@
+"""MySQL and MariaDB as a source: what is there, and the binary log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import groupby
+from typing import Any
+
+from disync.connectors.mysql import sql
+from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
+from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.reader import MySQLReader
+from disync.model.connector import Connector, Database, Reader, Site
+
+PROBE_SECONDS = 2
+
+
+def _reader(site: Site) -> Reader:
+    parameters, address, selection = step_of(site)
+    return MySQLReader(address, selection, parameters)
+
+
+def _probe(content: Mapping[str, Any]) -> None:
+    with closing(Session(address_of(content), PROBE_SECONDS, PROBE_SECONDS)) as session:
+        session.query("SELECT 1")
+
+
+def _catalog(content: Mapping[str, Any]) -> list[Database]:
+    """Every database that the user may see, with its tables."""
+    with closing(Session(address_of(content), read_seconds=30)) as session:
+        rows = [tuple((value or b"").decode() for value in row) for row in session.query(sql.CATALOG)]
+    return [
+        Database(name, tuple(row[1] for row in listed if row[1])) for name, listed in groupby(rows, key=lambda r: r[0])
+    ]
+
+
+CONNECTOR = Connector(
+    name="mysql",
+    content=Content,
+    reader_parameters=ReaderParameters,
+    writer_parameters=None,
+    reader=_reader,
+    writer=None,
+    probe=_probe,
+    catalog=_catalog,
+)

@@ -1,0 +1,181 @@
+"""One session with a server: raw rows, bytes as they are stored, every failure one of our errors."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
+
+import pymysql
+from pymysql.cursors import SSCursor
+
+from disync.connectors.mysql.config import Address
+from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
+
+Row = tuple[bytes | None, ...]
+
+CONNECT_SECONDS = 10
+
+_SESSION = (
+    # Results come in each column's own character set, exactly as the log holds them; TIMESTAMPs come in UTC.
+    "SET character_set_results = NULL, time_zone = '+00:00', sql_mode = '', "
+    # A target that is slow for a while must not make the server hang up in the middle of a result.
+    "net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800"
+)
+
+_DENIED = frozenset({1044, 1045, 1049, 1130, 1142, 1143, 1146, 1227, 1251, 1698, 2049, 3118})
+"""Access, names and accounts: nothing that another try would cure."""
+
+FATAL_LOG_ERROR = 1236
+_GONE = ("could not find", "impossible position", "purged", "not found", "not open log file")
+
+
+class _NoClearText:
+    """A server may ask for the password as clear text; whoever stands between would have it."""
+
+    def __init__(self, connection: Any) -> None:
+        del connection
+
+    def authenticate(self, packet: Any) -> NoReturn:
+        raise BadConfig("The server asks for the password in clear text, which is refused. Use another plugin for it.")
+
+
+class Session:
+    """A connection for one thread; `close` may come from any other and wakes whoever waits."""
+
+    def __init__(self, address: Address, seconds: int = CONNECT_SECONDS, read_seconds: int | None = None) -> None:
+        self.address = address
+        self._closed = False
+        with self.named():
+            self._connection: Any = pymysql.connect(
+                host=address.host,
+                port=address.port,
+                user=address.user,
+                password=address.password.encode(),
+                charset="utf8mb4",
+                autocommit=True,
+                use_unicode=False,
+                conv={},
+                connect_timeout=seconds,
+                read_timeout=read_seconds,
+                ssl=_tls_context(address),
+                ssl_disabled=address.tls is False,
+                auth_plugin_map={"mysql_clear_password": _NoClearText, b"mysql_clear_password": _NoClearText},
+                program_name="disync",
+            )
+            _keep_alive(self._connection._sock)
+            self._connection.query(_SESSION)
+
+    def query(self, statement: str) -> list[Row]:
+        """All rows of a small result."""
+        with self.named():
+            self._connection.query(statement)
+            return list(self._connection._result.rows or ())
+
+    def value(self, statement: str) -> str | None:
+        """The first value of the first row as text; None where there is none."""
+        rows = self.query(statement)
+        found = rows[0][0] if rows and rows[0] else None
+        return None if found is None else found.decode()
+
+    def stream(self, statement: str) -> Iterator[Row]:
+        """The rows of a result as the server sends them, never all at once in memory."""
+        with self.named():
+            cursor = self._connection.cursor(SSCursor)
+            cursor.execute(statement)
+            while rows := cursor.fetchmany(500):
+                yield from rows
+            cursor.close()
+
+    @property
+    def server_version(self) -> str:
+        return str(self._connection.get_server_info())
+
+    def command(self, code: int, payload: bytes) -> None:
+        """Send a command of the protocol; what answers is read by `acknowledged`, or from `socket`."""
+        with self.named():
+            self._connection._execute_command(code, payload)
+
+    def acknowledged(self) -> None:
+        with self.named():
+            self._connection._read_packet()
+
+    @property
+    def socket(self) -> socket.socket:
+        found: socket.socket = self._connection._sock
+        return found
+
+    def close(self) -> None:
+        """Hang up without a word: the server may be in the middle of a result that nobody reads."""
+        self._closed = True
+        connection = getattr(self, "_connection", None)
+        if connection is not None and connection._sock is not None:
+            with suppress(OSError):
+                connection._sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                connection._force_close()
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Failures of the driver and of the network become ours."""
+        try:
+            yield
+        except pymysql.MySQLError as error:
+            raise self.error_of(*_parts(error)) from error
+        except (OSError, ValueError, AttributeError, AssertionError, IndexError) as error:
+            # The driver's own slips, when a socket is closed under it or a server breaks the protocol.
+            raise Unreachable(f"The connection to MySQL at {self._place} broke: {error}.") from error
+
+    def error_of(self, code: int, text: str) -> TaskError:
+        if code == FATAL_LOG_ERROR:
+            return _log_error(text)
+        if code in _DENIED:
+            return BadConfig(f"MySQL at {self._place} refuses: {text} (error {code}). Correct the data source.")
+        return Unreachable(f"MySQL at {self._place} does not answer: {text} (error {code}).")
+
+    @property
+    def _place(self) -> str:
+        return f"{self.address.host}:{self.address.port}"
+
+
+def _parts(error: pymysql.MySQLError) -> tuple[int, str]:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    return code, str(error.args[-1]) if error.args else type(error).__name__
+
+
+def _log_error(text: str) -> TaskError:
+    """Error 1236 stands for all that can be wrong with a log that is asked for; its text says what."""
+    lower = text.lower()
+    if any(mark in lower for mark in _GONE):
+        return PositionGone(
+            f"MySQL says: {text} (error {FATAL_LOG_ERROR}). The binary log does not hold the position any more. Keep "
+            "logs for longer (binlog_expire_logs_seconds), then load the tables again or start at another position."
+        )
+    if "max_allowed_packet" in lower:
+        return BadConfig(
+            f"MySQL says: {text} (error {FATAL_LOG_ERROR}). A row is larger than the server's max_allowed_packet: "
+            "raise it on the server, up to 1G."
+        )
+    return Unreachable(f"MySQL ended the binary log with: {text} (error {FATAL_LOG_ERROR}).")
+
+
+def _tls_context(address: Address) -> ssl.SSLContext | None:
+    if not address.tls:
+        return None
+    context = ssl.create_default_context()
+    # The certificates that servers make for themselves do not pass the strict check, even when they are trusted.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not address.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    """A peer that vanished is noticed after 10 + 3 · 5 seconds, also while nothing is to be sent."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

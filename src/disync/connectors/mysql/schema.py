@@ -1,0 +1,130 @@
+"""The tables of a selection as the server describes them now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from disync.connectors.mysql import sql
+from disync.connectors.mysql.config import Selection
+from disync.connectors.mysql.connection import Row, Session
+from disync.connectors.mysql.types import Native, column_of
+from disync.model.data import Table
+from disync.model.errors import BadConfig
+
+Name = tuple[str, str]
+"""(database, table)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table: how the server declares it and the canonical `table` that it becomes.
+
+    `index` is the unique index that `keys` form, "" where there is none that forbids nulls.
+    """
+
+    database: str
+    name: str
+    table: Table
+    natives: tuple[Native, ...]
+    keys: tuple[Native, ...] = ()
+    index: str = ""
+    engine: str = ""
+    rows: int = 0
+
+    @property
+    def place(self) -> Name:
+        return self.database, self.name
+
+
+def read(session: Session, selection: Selection) -> dict[Name, Shape]:
+    """Every selected table that exists, in the order of names."""
+    databases = list(selection.databases)
+    described = _grouped(session.query(sql.columns_of(databases)))
+    indexes = _grouped(session.query(sql.keys_of(databases)))
+    shapes: dict[Name, Shape] = {}
+    for row in session.query(sql.tables_of(databases)):
+        place = (_text(row[0]), _text(row[1]))
+        if selection.holds(*place) and place in described:
+            shapes[place] = _shape(place, row, described[place], indexes.get(place, []), selection)
+    return shapes
+
+
+def table_name(selection: Selection, place: Name) -> str:
+    """One database selected: the table's own name. Several: with its database before it, so that names stay unique."""
+    return place[1] if len(selection.databases) == 1 else f"{place[0]}.{place[1]}"
+
+
+def fingerprint(shapes: Mapping[Name, Shape]) -> str:
+    """The same for the same declarations: tells whether a table has changed since a position was taken."""
+    digest = hashlib.sha256()
+    for place in sorted(shapes):
+        shape = shapes[place]
+        digest.update(repr((place, [_declared(native) for native in shape.natives])).encode())
+    return digest.hexdigest()[:12]
+
+
+def _declared(native: Native) -> tuple[object, ...]:
+    return native.name, native.full, native.charset, native.virtual
+
+
+def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], selection: Selection) -> Shape:
+    index, names = _key(indexes)
+    natives = tuple(_native(column, names) for column in columns)
+    keys = tuple(next(native for native in natives if native.name == name) for name in names)
+    try:
+        table = Table(table_name(selection, place), tuple(column_of(native) for native in natives), tuple(names))
+    except BadConfig as error:
+        raise BadConfig(f"Table {place[0]}.{place[1]}: {error}") from error
+    return Shape(*place, table, natives, keys, index, _text(row[2]), int(row[3] or 0))
+
+
+def _key(indexes: Iterable[Row]) -> tuple[str, list[str]]:
+    """The primary key, or else the first unique index whose columns are all whole and never null."""
+    for index, parts in groupby(indexes, key=lambda row: _text(row[2])):
+        columns = list(parts)
+        if index == "PRIMARY" or all(c[3] is not None and c[4] is None and _text(c[5]) != "YES" for c in columns):
+            return index, [_text(column[3]) for column in columns]
+    return "", []
+
+
+def _native(row: Row, keys: Iterable[str]) -> Native:
+    column, kind, full = _text(row[2]), _text(row[3]).lower(), _text(row[4])
+    extra = _text(row[12]).upper()
+    return Native(
+        column,
+        kind,
+        full,
+        _text(row[5]),
+        _text(row[6]),
+        _number(row[7]),
+        _bit_width(full) if kind == "bit" else _number(row[8]),
+        _number(row[9]),
+        int(row[10] or 0),
+        _text(row[11]) == "YES",
+        column in keys,
+        "VIRTUAL" in extra,
+        _text(row[13]),
+    )
+
+
+def _bit_width(full: str) -> int:
+    return int(full[4:-1]) if full.startswith("bit(") else 1
+
+
+def _grouped(rows: Iterable[Row]) -> dict[Name, list[Row]]:
+    """Rows by their first two columns."""
+    found: dict[Name, list[Row]] = {}
+    for row in rows:
+        found.setdefault((_text(row[0]), _text(row[1])), []).append(row)
+    return found
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode()
+
+
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)

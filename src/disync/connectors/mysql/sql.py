@@ -1,0 +1,138 @@
+"""Every statement that is sent to a server, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from disync.connectors.mysql.types import FLOATS, INTEGERS, TEXTS, Native
+
+
+def name(identifier: str) -> str:
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def text(value: str) -> str:
+    """A literal that does not depend on the session's sql_mode or on any character's meaning."""
+    return f"_utf8mb4 0x{value.encode().hex()}" if value else "''"
+
+
+def table(database: str, table_: str) -> str:
+    return f"{name(database)}.{name(table_)}"
+
+
+def expression(native: Native) -> str:
+    """A column in a select list. A FLOAT is written with six digits, an expression with all of them."""
+    return f"{name(native.name)} + 0e0" if native.type in FLOATS else name(native.name)
+
+
+def order(native: Native) -> str:
+    """What a key column is compared and ordered by: an ENUM or SET is ordered by its number, but compared as text."""
+    return f"({name(native.name)} + 0)" if native.type in ("enum", "set") else name(native.name)
+
+
+def key_expression(native: Native) -> str:
+    return order(native) if native.type in ("enum", "set", "bit") else expression(native)
+
+
+def literal(native: Native, value: bytes) -> str:
+    """A key's value, as `key_expression` gave it, that compares with the column in the column's own order."""
+    if native.type in INTEGERS or native.type in ("decimal", "year", "enum", "set"):
+        return value.decode("ascii")
+    if native.type == "bit":
+        return str(int.from_bytes(value, "big"))
+    if native.type in FLOATS:
+        return f"{value.decode('ascii')}e0" if b"e" not in value else value.decode("ascii")
+    if native.type in TEXTS:
+        return f"_{native.charset} 0x{value.hex()}" if value else f"_{native.charset} ''"
+    if native.type in ("date", "datetime", "timestamp", "time"):
+        return f"'{value.decode('ascii')}'"
+    return f"_binary 0x{value.hex()}" if value else "_binary ''"
+
+
+def beyond(natives: Sequence[Native], values: Sequence[bytes], inclusive: bool = False) -> str:
+    """The condition that a key comes after `values`, compared column by column.
+
+    A row comparison would say the same, but servers do not use an index for it.
+    """
+    return _compare(natives, values, ">", inclusive)
+
+
+def before(natives: Sequence[Native], values: Sequence[bytes]) -> str:
+    return _compare(natives, values, "<", False)
+
+
+def _compare(natives: Sequence[Native], values: Sequence[bytes], sign: str, inclusive: bool) -> str:
+    column, value = order(natives[0]), literal(natives[0], values[0])
+    if len(values) == 1:
+        return f"{column} {sign}{'=' if inclusive else ''} {value}"
+    rest = _compare(natives[1:], values[1:], sign, inclusive)
+    return f"({column} {sign}= {value} AND ({column} {sign} {value} OR {rest}))"
+
+
+def page(
+    source: str, columns: Iterable[str], index: str, keys: Sequence[Native], conditions: Sequence[str], limit: int
+) -> str:
+    """The next `limit` rows of a key range, in the key's order."""
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    ordered = ", ".join(order(native) for native in keys)
+    force = f" FORCE INDEX ({name(index)})" if not any(native.type in ("enum", "set") for native in keys) else ""
+    return f"SELECT {', '.join(columns)} FROM {source}{force}{where} ORDER BY {ordered} LIMIT {limit}"
+
+
+def whole(source: str, columns: Iterable[str]) -> str:
+    return f"SELECT {', '.join(columns)} FROM {source}"
+
+
+def edge(source: str, index: str, keys: Sequence[Native], condition: str | None, offset: int) -> str:
+    """The key that lies `offset` rows after the condition begins to hold."""
+    where = f" WHERE {condition}" if condition else ""
+    columns = ", ".join(key_expression(native) for native in keys)
+    ordered = ", ".join(order(native) for native in keys)
+    return (
+        f"SELECT {columns} FROM {source} FORCE INDEX ({name(index)}){where} ORDER BY {ordered} LIMIT 1 OFFSET {offset}"
+    )
+
+
+def extremes(source: str, column: Native) -> str:
+    return f"SELECT MIN({name(column.name)}), MAX({name(column.name)}) FROM {source}"
+
+
+def columns_of(databases: Iterable[str]) -> str:
+    return (
+        "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, "
+        "c.COLLATION_NAME, c.CHARACTER_MAXIMUM_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
+        "c.IS_NULLABLE, c.EXTRA, c.COLUMN_COMMENT FROM information_schema.COLUMNS c "
+        f"WHERE c.TABLE_SCHEMA IN ({_list(databases)}) ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
+    )
+
+
+def keys_of(databases: Iterable[str]) -> str:
+    """Unique indexes; the primary key first, then by name."""
+    return (
+        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM "
+        f"information_schema.STATISTICS WHERE TABLE_SCHEMA IN ({_list(databases)}) AND NON_UNIQUE = 0 "
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
+    )
+
+
+def tables_of(databases: Iterable[str]) -> str:
+    return (
+        "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS FROM information_schema.TABLES WHERE "
+        f"TABLE_SCHEMA IN ({_list(databases)}) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME"
+    )
+
+
+def variables(names: Iterable[str]) -> str:
+    return f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_list(names)})"
+
+
+CATALOG = (
+    "SELECT s.SCHEMA_NAME, t.TABLE_NAME FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t "
+    "ON t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') WHERE s.SCHEMA_NAME "
+    "NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1, 2"
+)
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(text(value) for value in values)

@@ -1,0 +1,124 @@
+"""Values as MySQL writes them → values in the storage of their kind.
+
+The full load reads text, the log holds packed fields; both end in the functions of this file, so that a value is the
+same bytes whichever way it came. A zero or impossible date (`0000-00-00`, `2024-00-10`) is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from disync.connectors.mysql import charsets
+from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, SPATIALS, TEXTS, Native
+from disync.model.errors import BadConfig
+
+FromText = Callable[[bytes], Any]
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAYS_400_YEARS = 146_097
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+
+def days(year: int, month: int, day: int) -> int | None:
+    """Days since 1970-01-01, backwards too; None for a day that no calendar has."""
+    try:
+        if year == 0:
+            # Python's calendar begins with the year 1; 400 years later every day has the same name.
+            return date(400, month, day).toordinal() - _DAYS_400_YEARS - _EPOCH
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return None
+
+
+def micros(day: int | None, hour: int, minute: int, second: int, fraction: int) -> int | None:
+    """Microseconds since the beginning of 1970; `fraction` in microseconds."""
+    if day is None:
+        return None
+    return day * DAY + ((hour * 60 + minute) * 60 + second) * SECOND + fraction
+
+
+def time_text(negative: bool, seconds: int, fraction: int, digits: int) -> str:
+    """A span of time as MySQL writes it, with `digits` of its `fraction` (in microseconds)."""
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    text = f"{'-' if negative else ''}{hour:02d}:{minute:02d}:{second:02d}"
+    return f"{text}.{fraction:06d}"[: len(text) + 1 + digits] if digits else text
+
+
+def decimal_text(text: str) -> str:
+    """A decimal's digits without the zeros that ZEROFILL puts before it, and without the sign of a zero."""
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if digits[:1] == "0":
+        digits = digits.lstrip("0")
+        digits = digits if digits and digits[0] != "." else "0" + digits
+    elif digits[:1] == ".":
+        digits = "0" + digits
+    return digits if sign and not digits.strip("0.") else sign + digits
+
+
+def strings(native: Native) -> Callable[[bytes], str]:
+    """The decoder of a column's text; what is not valid in its character set is an error that names the column."""
+    decode = charsets.decoder(native.charset)
+    if decode is None:
+        raise BadConfig(f"Column {native.name} has the character set {native.charset}, which cannot be read exactly.")
+
+    def read(data: bytes) -> str:
+        try:
+            return decode(data)
+        except UnicodeDecodeError as error:
+            raise BadConfig(
+                f"Column {native.name} holds bytes that are no {native.charset}: {data[:40].hex(' ')}. Mend the row."
+            ) from error
+
+    return read
+
+
+def bits(native: Native) -> Callable[[bytes], bool | int | str]:
+    """A BIT's bytes: a boolean, a number, or the text of a number too large for int64."""
+    if native.precision == 1:
+        return lambda data: data != b"\0"
+    if native.precision == 64:
+        return lambda data: str(int.from_bytes(data, "big"))
+    return lambda data: int.from_bytes(data, "big")
+
+
+def integers(native: Native) -> Callable[[int], int | str] | None:
+    """What is done to an integer after it was read; None: nothing."""
+    return str if native.type == "bigint" and native.unsigned else None
+
+
+def from_text(native: Native) -> FromText:
+    """The function that reads a column's values in a result set."""
+    if native.type in INTEGERS or native.type == "year":
+        after = integers(native)
+        return int if after is None else lambda data: after(int(data))
+    if native.type in FLOATS:
+        return float
+    if native.type in TEXTS or native.type in ("enum", "set"):
+        return strings(native)
+    if native.type in BINARIES | SPATIALS:
+        return bytes
+    return _MORE[native.type] if native.type in _MORE else bits(native)
+
+
+def _date(data: bytes) -> int | None:
+    year, month, day = data.split(b"-")
+    return days(int(year), int(month), int(day))
+
+
+def _datetime(data: bytes) -> int | None:
+    fraction = int(data[20:].ljust(6, b"0")) if len(data) > 19 else 0
+    return micros(_date(data[:10]), int(data[11:13]), int(data[14:16]), int(data[17:19]), fraction)
+
+
+_MORE: dict[str, FromText] = {
+    "date": _date,
+    "datetime": _datetime,
+    "timestamp": _datetime,
+    "time": bytes.decode,
+    "decimal": lambda data: decimal_text(data.decode("ascii")),
+    "json": bytes.decode,
+}
