@@ -1,0 +1,111 @@
+"""Following changes of the source's schema. Each compares before it applies, so that it may come twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from disync.connectors.postgres.catalog import Target, describe
+from disync.connectors.postgres.connection import Connection
+from disync.connectors.postgres.sql import quote
+from disync.connectors.postgres.target import Dialect, Wish, keys_of, make
+from disync.connectors.postgres.types import misfit, type_of
+from disync.model.data import SchemaChange, Table
+from disync.model.errors import BadConfig
+
+
+def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish: Callable[[Table], Wish]) -> None:
+    """Repeat a change in the target, and commit. Which changes come here is decided by policy before.
+
+    `kind` is one of the eight of ddlMarkMap (CREATETABLE, ADDCOLUMN …), in any case. Changes of columns are found by
+    comparing `before` and `after`; the kind only tells a renamed column from one dropped and one added.
+    """
+    kind = change.kind.upper().replace("_", "").replace(" ", "")
+    before, after = wish(change.before), wish(change.after)
+    match kind:
+        case "CREATETABLE":
+            make(connection, after, dialect)
+        case "DROPTABLE":
+            connection.execute(f"DROP TABLE IF EXISTS {before.relation}".encode())
+        case "TRUNCATETABLE":
+            if describe(connection, before.relation) is not None:
+                connection.execute(f"TRUNCATE TABLE {before.relation}".encode())
+        case "RENAMETABLE":
+            _rename_table(connection, before, after)
+        case _:
+            _columns(connection, dialect, change, after, kind == "RENAMECOLUMN")
+    connection.commit()
+
+
+def _rename_table(connection: Connection, before: Wish, after: Wish) -> None:
+    if before.relation == after.relation or describe(connection, before.relation) is None:
+        return
+    if describe(connection, after.relation) is not None:
+        raise BadConfig(f"{before.relation} cannot be renamed to {after.relation}: that table is there already.")
+    connection.execute(f"ALTER TABLE {before.relation} RENAME TO {quote(after.relation.name)}".encode())
+
+
+def _columns(connection: Connection, dialect: Dialect, change: SchemaChange, after: Wish, renames: bool) -> None:
+    target = describe(connection, after.relation)
+    if target is None:
+        raise BadConfig(f"There is no table {after.relation} to follow {change.kind}. Start the task again.")
+    renamed = _renamed(change.before, change.after) if renames else {}
+    actions = [
+        f"RENAME COLUMN {quote(old)} TO {quote(new)}"
+        for old, new in renamed.items()
+        if target.find(new) is None and target.find(old) is not None
+    ]
+    target = _after_renames(target, renamed)
+    actions += _dropped(change, renamed, target)
+    actions += _added_and_modified(dialect, change, renamed, target)
+    for action in actions:
+        connection.execute(f"ALTER TABLE {after.relation} {action}".encode())
+    _key_kept(change, after, target)
+
+
+def _renamed(before: Table, after: Table) -> dict[str, str]:
+    """Old name → new name: columns that stand in the same place among those that only one side has."""
+    old_names, new_names = ([column.name for column in table.columns] for table in (before, after))
+    gone = [name for name in old_names if name not in new_names]
+    come = [name for name in new_names if name not in old_names]
+    return dict(zip(gone, come, strict=False))
+
+
+def _after_renames(target: Target, renamed: dict[str, str]) -> Target:
+    names = {found.name: new for old, new in renamed.items() if (found := target.find(old)) and not target.find(new)}
+    return replace(target, columns=tuple(replace(c, name=names.get(c.name, c.name)) for c in target.columns))
+
+
+def _dropped(change: SchemaChange, renamed: dict[str, str], target: Target) -> list[str]:
+    kept = {column.name.lower() for column in change.after.columns}
+    gone = [column for column in change.before.columns if column.name.lower() not in kept]
+    return [
+        f"DROP COLUMN IF EXISTS {quote(found.name)}"
+        for column in gone
+        if column.name not in renamed and (found := target.find(column.name)) is not None
+    ]
+
+
+def _added_and_modified(dialect: Dialect, change: SchemaChange, renamed: dict[str, str], target: Target) -> list[str]:
+    old = {renamed.get(column.name, column.name).lower(): column for column in change.before.columns}
+    actions: list[str] = []
+    for column in change.after.columns:
+        found, was = target.find(column.name), old.get(column.name.lower())
+        kind = type_of(column, dialect.numeric_digits)
+        if found is None:
+            actions.append(f"ADD COLUMN {quote(column.name)} {kind}")
+        elif was is not None and replace(was, name=column.name) != column and misfit(column, found.type):
+            name = quote(found.name)
+            actions.append(f"ALTER COLUMN {name} TYPE {kind} USING {name}::{kind}")
+    return actions
+
+
+def _key_kept(change: SchemaChange, after: Wish, target: Target) -> None:
+    """A key that has changed is for the owner of the table: rows that were one may be two now."""
+    if after.append or set(change.before.keys) == set(change.after.keys) or keys_of(target, change.after):
+        return
+    if change.after.keys:
+        raise BadConfig(
+            f"The key of {change.after.name} is now ({', '.join(change.after.keys)}), which {after.relation} does not "
+            f"keep unique. Give it that primary key and start the task again: {change.statement}"
+        )

@@ -1,0 +1,94 @@
+"""The table `disync_checkpoint` beside the data: how far each split is, committed together with its rows.
+
+The row is also the lock of the split: a flush begins by writing it, so two runs of one task cannot both have it, and
+what a run does not expect to find there tells that another run has been at work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from disync.connectors.postgres.connection import Connection
+from disync.connectors.postgres.sql import Relation
+from disync.connectors.postgres.target import make_schema
+from disync.model.data import Position
+from disync.model.errors import Fenced, Unreachable
+from disync.model.run import Checkpoint
+
+NAME = "disync_checkpoint"
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS {} (
+    task text NOT NULL, split text NOT NULL, position text NOT NULL, epoch bigint NOT NULL, done boolean NOT NULL,
+    sequence bigint NOT NULL, updated timestamp with time zone NOT NULL, PRIMARY KEY (task, split))
+"""
+_READ = "SELECT position, epoch, done, sequence FROM {} WHERE task = $1 AND split = $2"
+_CLAIM = """
+INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, $2, $3, $4, $5, $6, now())
+ON CONFLICT (task, split) DO UPDATE SET position = EXCLUDED.position, epoch = EXCLUDED.epoch, done = EXCLUDED.done,
+    sequence = EXCLUDED.sequence, updated = EXCLUDED.updated
+WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 RETURNING 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of the table. `sequence`: changes that were appended, for `_sequence_id_`."""
+
+    checkpoint: Checkpoint
+    sequence: int = 0
+
+
+def relation(schema: str) -> Relation:
+    return Relation(schema, NAME)
+
+
+def create(connection: Connection, schema: str) -> None:
+    """Make the table where it is not. Commits."""
+    query = "SELECT to_regclass($1) IS NOT NULL"
+    if connection.execute(query, (str(relation(schema)),)).fetchone() == (True,):
+        connection.rollback()
+        return
+    try:
+        make_schema(connection, schema)
+        connection.execute(_CREATE.format(relation(schema)).encode())
+        connection.commit()
+    except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
+        connection.rollback()  # another run has made it just now
+
+
+def goes_on(connection: Connection, schema: str, task: str) -> bool:
+    """Whether this task has written here before."""
+    query = f"SELECT 1 FROM {relation(schema)} WHERE task = $1 LIMIT 1".encode()
+    found = connection.execute(query, (task,)).fetchone() is not None
+    connection.rollback()
+    return found
+
+
+def read(connection: Connection, schema: str, task: str, split: str, lock: bool = False) -> Held | None:
+    """The row of a split; `lock` keeps it until the transaction ends."""
+    query = _READ.format(relation(schema)) + (" FOR UPDATE" if lock else "")
+    row = connection.execute(query.encode(), (task, split)).fetchone()
+    if row is None:
+        return None
+    position, epoch, done, sequence = row
+    return Held(Checkpoint(split, Position(position), epoch, done), sequence)
+
+
+def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held | None) -> None:
+    """Write the row `new` over the row that this run saw last, and keep it locked until the transaction ends.
+
+    Fenced where a newer run has been here; Unreachable, so that the run starts again from what is held, where an older
+    one was still at work after we had looked.
+    """
+    cp, before = new.checkpoint, seen.checkpoint if seen else None
+    values = (task, cp.split, cp.position, cp.epoch, cp.done, new.sequence)
+    expected = (before.position, before.epoch) if before else (None, None)
+    if connection.execute(_CLAIM.format(relation(schema)).encode(), (*values, *expected)).fetchone():
+        return
+    held = read(connection, schema, task, cp.split)
+    if held is not None and held.checkpoint.epoch > cp.epoch:
+        raise Fenced(f"Run {held.checkpoint.epoch} writes {cp.split} now; this is run {cp.epoch}.")
+    raise Unreachable(f"Another run has written {cp.split} since this one looked; it starts again from there.")

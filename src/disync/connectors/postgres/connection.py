@@ -1,0 +1,88 @@
+"""Connections, and what a driver's exception means for the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from disync.connectors.postgres.config import Address
+from disync.model.errors import BadConfig, TaskError, Unreachable
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+
+CONNECT_SECONDS = 10
+_SESSION = "-c standard_conforming_strings=on -c timezone=UTC -c datestyle=ISO -c client_min_messages=error"
+_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+_TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
+_RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+_OF_THE_ROW = frozenset({"21", "22", "23", "44", "54", "P0"})
+
+
+def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
+    """A session that is in no transaction until its first statement; the caller commits."""
+    parameters: dict[str, Any] = {**_ALIVE, "connect_timeout": seconds, **address.parameters}
+    try:
+        return psycopg.connect(
+            host=address.host,
+            port=address.port,
+            dbname=address.database,
+            user=address.username,
+            password=address.password,
+            application_name="disync",
+            client_encoding="UTF8",
+            options=_SESSION,
+            prepare_threshold=None,
+            cursor_factory=psycopg.RawCursor,  # $1 binds, and a % in a name means nothing
+            **parameters,
+        )
+    except psycopg.Error as error:
+        raise refusal(error) from error
+
+
+def refusal(error: psycopg.Error) -> TaskError:
+    """Why there is no connection. The server says it in words only: libpq keeps no code for it."""
+    said = _first_line(error)
+    if "FATAL" in said and not any(word in said for word in _TRANSIENT):
+        return BadConfig(f"PostgreSQL refuses the connection; correct the data source: {said}")
+    return Unreachable(f"PostgreSQL cannot be reached: {said}")
+
+
+def trouble(error: psycopg.Error, doing: str) -> TaskError:
+    """What an error of a statement means for the task."""
+    state = error.sqlstate
+    if state is None or state[:2] in _RETRIED:
+        return Unreachable(f"PostgreSQL failed while {doing}: {reason(error)}")
+    if state == "42501":
+        return BadConfig(f"The user of the data source may not do this while {doing}: {reason(error)}. Grant it.")
+    return BadConfig(f"PostgreSQL refused what was asked while {doing}: {reason(error)}. Check the target table.")
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Errors of the driver leave as ours; `doing` says what was being done."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise trouble(error, doing) from error
+
+
+def of_the_row(error: psycopg.Error) -> bool:
+    """Whether a value of the row is at fault, so that another row may well be taken."""
+    return error.sqlstate is not None and error.sqlstate[:2] in _OF_THE_ROW
+
+
+def reason(error: psycopg.Error) -> str:
+    """The server's own words, without the statement."""
+    diagnosis = error.diag
+    if diagnosis.message_primary is None:
+        return _first_line(error)
+    detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
+    return f"{diagnosis.message_primary}{detail}"
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
