@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from http_proxy import LOSE, Answer, Proxy, Request, proxy_to
 from test_datahub_copy import PAIR, copy, values
 
 from contract.source import rows_in
@@ -25,7 +26,6 @@ from disync.model.connector import Connector, Database, Site
 from disync.model.data import Batch, Position, record_batch
 from disync.model.errors import BadConfig, Unreachable
 from disync.model.run import Checkpoint, Split, Start
-from proxy import LOSE, Answer, Proxy, Request, proxy_to
 
 if TYPE_CHECKING:
     from conftest import Service

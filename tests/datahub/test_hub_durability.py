@@ -182,7 +182,7 @@ def test_it_stops_within_five_seconds_whoever_is_connected(tmp_path: Path) -> No
 def test_one_server_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with LocalDataHub(tmp_path, KEYS), pytest.raises(RuntimeError, match="did not start"):
         LocalDataHub(tmp_path, KEYS).start()
-    assert "another DataHub server is using" in capfd.readouterr().err
+    assert "Another DataHub server is using" in capfd.readouterr().err
 
 
 def _cursor(client: DataHub, sequence: int) -> str:

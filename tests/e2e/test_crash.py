@@ -26,7 +26,7 @@ from disync.model.connector import Site
 from disync.model.data import Batch, Column, Position, Table, record_batch, rows_of
 from disync.model.run import Checkpoint, Split
 from disync.model.types import Kind
-from proxy import proxy
+from strike_proxy import proxy
 
 SPEC = Spec.load()
 TABLE = Table("numbers", (Column("key", Kind.STRING), Column("n", Kind.BIGINT)))

@@ -216,7 +216,7 @@ def test_a_bounded_read_ends_by_itself(memory: Memory) -> None:
     assert ledger.tally.rows_written == 1000
 
 
-@pytest.mark.parametrize("fault", [None, 0, 150, 700])
+@pytest.mark.parametrize("fault", [None, 0, 150, 600])
 def test_a_full_load_is_followed_by_what_the_log_says_since_it_began(memory: Memory, fault: int | None) -> None:
     """The log's position is taken before the load, and kept when the load has to go on after a failure."""
     memory.append("orders", "log", numbered(-100, 0))
