@@ -15,9 +15,6 @@ import uvicorn
 
 from disync.datahub.http import application
 from disync.datahub.hub import Hub
-from disync.datahub.local import LocalDataHub
-
-__all__ = ["LocalDataHub", "serve"]
 
 SWEEP_SECONDS = 60.0
 GRACE_SECONDS = 3
