@@ -9,8 +9,8 @@ from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.connection import Connection
 from disync.connectors.postgres.sql import quote
 from disync.connectors.postgres.target import Dialect, Wish, keys_of, make
-from disync.connectors.postgres.types import misfit, type_of
-from disync.model.data import SchemaChange, Table
+from disync.connectors.postgres.types import ColumnType, misfit, type_of
+from disync.model.data import Column, SchemaChange, Table
 from disync.model.errors import BadConfig
 
 
@@ -60,7 +60,7 @@ def _columns(connection: Connection, dialect: Dialect, change: SchemaChange, aft
     actions += _added_and_modified(dialect, change, renamed, target)
     for action in actions:
         connection.execute(f"ALTER TABLE {after.relation} {action}".encode())
-    _key_kept(change, after, target)
+    _key_kept(change, after, describe(connection, after.relation) or target)
 
 
 def _renamed(before: Table, after: Table) -> dict[str, str]:
@@ -94,10 +94,17 @@ def _added_and_modified(dialect: Dialect, change: SchemaChange, renamed: dict[st
         kind = type_of(column, dialect.numeric_digits)
         if found is None:
             actions.append(f"ADD COLUMN {quote(column.name)} {kind}")
-        elif was is not None and replace(was, name=column.name) != column and misfit(column, found.type):
+        elif was is not None and _modified(was, column, found.type, kind):
             name = quote(found.name)
             actions.append(f"ALTER COLUMN {name} TYPE {kind} USING {name}::{kind}")
     return actions
+
+
+def _modified(was: Column, column: Column, actual: ColumnType, wanted: ColumnType) -> bool:
+    """Whether the type here has to follow: a column that is wider already, or was never of our choice, is let be."""
+    if was.kind is not column.kind and actual.name == type_of(was).name:
+        return actual.name != wanted.name
+    return replace(was, name=column.name) != column and misfit(column, actual) is not None
 
 
 def _key_kept(change: SchemaChange, after: Wish, target: Target) -> None:

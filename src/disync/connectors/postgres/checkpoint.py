@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg
-
-from disync.connectors.postgres.connection import Connection
+from disync.connectors.postgres.catalog import describe
+from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import make_schema
 from disync.model.data import Position
@@ -20,7 +19,7 @@ from disync.model.run import Checkpoint
 NAME = "disync_checkpoint"
 
 _CREATE = """
-CREATE TABLE IF NOT EXISTS {} (
+CREATE TABLE {} (
     task text NOT NULL, split text NOT NULL, position text NOT NULL, epoch bigint NOT NULL, done boolean NOT NULL,
     sequence bigint NOT NULL, updated timestamp with time zone NOT NULL, PRIMARY KEY (task, split))
 """
@@ -47,16 +46,14 @@ def relation(schema: str) -> Relation:
 
 def create(connection: Connection, schema: str) -> None:
     """Make the table where it is not. Commits."""
-    query = "SELECT to_regclass($1) IS NOT NULL"
-    if connection.execute(query, (str(relation(schema)),)).fetchone() == (True,):
-        connection.rollback()
-        return
-    try:
-        make_schema(connection, schema)
-        connection.execute(_CREATE.format(relation(schema)).encode())
-        connection.commit()
-    except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
-        connection.rollback()  # another run has made it just now
+    while describe(connection, relation(schema)) is None:
+        try:
+            make_schema(connection, schema)
+            connection.execute(_CREATE.format(relation(schema)).encode())
+            connection.commit()
+        except MADE_MEANWHILE:
+            connection.rollback()
+    connection.rollback()
 
 
 def goes_on(connection: Connection, schema: str, task: str) -> bool:

@@ -19,6 +19,14 @@ _SESSION = "-c standard_conforming_strings=on -c timezone=UTC -c datestyle=ISO -
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
 _RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+MADE_MEANWHILE = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.UniqueViolation,
+)
+"""What CREATE says when another session was quicker; IF NOT EXISTS does not help against that."""
+
 _OF_THE_ROW = frozenset({"21", "22", "23", "44", "54", "P0"})
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psycopg
 import structlog
 
 from disync.connectors.postgres import sql
 from disync.connectors.postgres.catalog import Target, TargetColumn, describe, has_schema
-from disync.connectors.postgres.connection import Connection
+from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
 from disync.connectors.postgres.sql import Relation, fitted, quote
 from disync.connectors.postgres.types import NUMERIC_DIGITS, misfit, type_of
 from disync.model.data import Column, Table
@@ -21,6 +20,8 @@ from disync.model.errors import BadConfig
 from disync.model.types import Kind
 
 log = structlog.get_logger()
+
+_SHOWN = 8
 
 CHANGE_COLUMNS = (
     Column("_sequence_id_", Kind.STRING),
@@ -78,25 +79,25 @@ def fits(connection: Connection, wish: Wish) -> bool:
         return False
     problems = _problems(wish, target)
     if problems:
-        more = [f"and {len(problems) - 5} more"] if len(problems) > 5 else []
+        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise BadConfig(
-            f"Table {wish.relation} does not fit {wish.table.name} of the source: {'; '.join(problems[:5] + more)}. "
-            "Nothing was written. Alter the table, or drop it and it will be made anew."
+            f"Table {wish.relation} does not fit {wish.table.name} of the source: "
+            f"{'; '.join(problems[:_SHOWN] + more)}. Nothing was written. "
+            "Alter the table, or drop it and it will be made anew."
         )
     return True
 
 
 def make(connection: Connection, wish: Wish, dialect: Dialect) -> None:
     """The target of a table, made if it is absent. Commits."""
-    if fits(connection, wish):
-        return
-    _names_differ(wish)
-    try:
-        _create(connection, wish, dialect)
-        connection.commit()
-    except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
-        connection.rollback()  # another run has made it just now
-        fits(connection, wish)
+    while not fits(connection, wish):
+        _names_differ(wish)
+        try:
+            _create(connection, wish, dialect)
+            connection.commit()
+            return
+        except MADE_MEANWHILE:
+            connection.rollback()
 
 
 def keys_of(target: Target, table: Table) -> tuple[str, ...]:
