@@ -198,6 +198,7 @@ def test_stop_and_start_resume_and_a_start_time_begins_anew(services: Services, 
         services.instances.start(ROOT, 10000, file_id, param)
         again = dispatch.claim("w1")
         assert again is not None and again.start == start
+        assert (again.owner == task.owner) is kept
         assert ("s" in dispatch.ledger(again).checkpoints()) is kept
         dispatch.finish(again, None)
     with pytest.raises(Refused, match="started already"):
@@ -219,6 +220,7 @@ def test_terminate_cuts_the_run_off_and_forgets_its_position(services: Services,
     services.instances.start(ROOT, 10000, file_id, None)
     again = run(dispatch)
     assert again.epoch > task.epoch
+    assert again.owner != task.owner, "a target would hold the old position against the task that begins anew"
     assert dispatch.ledger(again).checkpoints() == {}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from disync.connectors import find
 from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
@@ -68,25 +67,25 @@ def plan(task: Task) -> Pipeline:
     if job.transforms:
         step = job.transforms[0]
         raise BadConfig(f"{step.place}.stepType: transform steps are not served yet ({step.type}).")
-    reader = _open_reader(job.source, task.sources)
-    writer = _open_writer(job.target, task.sources)
+    reader = _open_reader(job.source, task)
+    writer = _open_writer(job.target, task)
     shared = next((f for f in reader.formats if f in writer.formats), None)
     setting = job.setting
     return Pipeline(reader, writer, shared, setting.concurrent or PARALLEL, setting.bytes_per_second, task.start)
 
 
-def _open_reader(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Reader:
+def _open_reader(step: Step, task: Task) -> Reader:
     connector = _connector(step)
     if connector.reader is None:
         raise BadConfig(f"{step.place}.stepType: {step.type} cannot be read from.")
-    return connector.reader(_site(step, sources))
+    return connector.reader(_site(step, task))
 
 
-def _open_writer(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Writer:
+def _open_writer(step: Step, task: Task) -> Writer:
     connector = _connector(step)
     if connector.writer is None:
         raise BadConfig(f"{step.place}.stepType: {step.type} cannot be written to.")
-    return connector.writer(_site(step, sources))
+    return connector.writer(_site(step, task))
 
 
 def _connector(step: Step) -> Connector:
@@ -96,5 +95,6 @@ def _connector(step: Step) -> Connector:
     return connector
 
 
-def _site(step: Step, sources: Mapping[str, Mapping[str, Any]]) -> Site:
-    return Site(step.parameter, {name: sources[name] for name, _ in step.data_sources if name in sources})
+def _site(step: Step, task: Task) -> Site:
+    sources = {name: task.sources[name] for name, _ in step.data_sources if name in task.sources}
+    return Site(step.parameter, sources, task.owner)

@@ -132,10 +132,14 @@ class Writer(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a step works: its `parameter` object as written, and the content of the data sources it names."""
+    """Where a step works: its `parameter` object as written, and the content of the data sources it names.
+
+    `owner` is the task's (`Task.owner`): what a target that keeps checkpoints keeps them under.
+    """
 
     parameter: Mapping[str, Any]
     sources: Mapping[str, Mapping[str, Any]]
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ class Task:
     """One run of a deployed job, ready to be placed: everything a worker needs, secrets included (kept out of repr).
 
     `code` is the job as the user wrote it; `epoch` grows with every run that is placed, and whoever holds an older one
-    is fenced off. `sources` holds the content of each data source that the job names.
+    is fenced off. `sources` holds the content of each data source that the job names. `owner` is the name under which
+    targets keep the task's checkpoints: no other task has it, and the task gets another one when it begins anew.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Task:
     sources: Mapping[str, Mapping[str, Any]] = field(repr=False)
     start: Start = field(default_factory=Start)
     limits: Limits = field(default_factory=Limits)
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

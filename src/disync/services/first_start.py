@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 from sqlalchemy import Connection
 
 from disync.services.clock import now_ms
 from disync.services.keys import Keys, NewKey, generate
 from disync.services.resource_groups import DEFAULT
 from disync.services.workspaces import Wanted, add_workspace
-from disync.store import access_keys, resource_groups, workspaces
+from disync.store import access_keys, installation, resource_groups, workspaces
 from disync.store.database import Store
 
 ROOT = "root"
@@ -23,6 +25,7 @@ def bootstrap(store: Store, keys: Keys, given: NewKey | None) -> NewKey | None:
     with store.write() as db:
         store.alone(db, "bootstrap")
         keys.check(db)
+        installation.ensure(db, token_hex(8))
         root = access_keys.root_user(db)
         if root is None:
             access_keys.add_user(db, ROOT, ROOT, root=True)

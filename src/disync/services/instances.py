@@ -68,7 +68,8 @@ class Instances:
             find(db, caller, project_id, file_id, Role.DEVELOPER)
             if deployments.get(db, file_id) is None:
                 raise Refused("The task is not deployed: call DeployDISyncTask before starting it.")
-            now = state(rows.get(db, file_id))
+            row = rows.get(db, file_id)
+            now = state(row)
             if now in (State.RUN, State.WAIT):
                 raise Refused(f"The task is started already (its state is {now}): stop it first.")
             if now is State.KILLING:
@@ -80,6 +81,7 @@ class Instances:
             if param.start is not None:
                 checkpoints.forget(db, file_id)
                 values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
+                values["beginning"] = 1 + (row.beginning if row is not None else 0)
             rows.put(db, file_id, **values)
 
     def stop(self, caller: Caller, project_id: int, file_id: int) -> None:
@@ -102,7 +104,7 @@ class Instances:
             if row is not None:
                 # The next epoch fences off a worker that still holds the run; it stops at its next tick.
                 rows.remove(db, file_id)
-                rows.put(db, file_id, epoch=row.epoch + 1)
+                rows.put(db, file_id, epoch=row.epoch + 1, beginning=row.beginning + 1)
             checkpoints.forget(db, file_id)
 
     def info(self, caller: Caller, project_id: int, file_id: int) -> tuple[State, str, str | None]:

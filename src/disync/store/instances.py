@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from disync.store.schema import failover, file, instance
+from disync.store.schema import failover, file, installation, instance
 
 
 def get(db: Connection, file_id: int) -> Any:
@@ -23,6 +23,13 @@ def put(db: Connection, file_id: int, **values: Any) -> None:
     changed = db.execute(update(instance).where(instance.c.file_id == file_id).values(**values))
     if changed.rowcount == 0:
         db.execute(insert(instance).values(file_id=file_id, **values))
+
+
+def owner(db: Connection, file_id: int) -> str:
+    """The name under which targets keep the checkpoints of the task as it began last."""
+    begun = select(instance.c.beginning).where(instance.c.file_id == file_id).scalar_subquery()
+    row = db.execute(select(installation.c.id, begun.label("beginning"))).one()
+    return f"{row.id}/{file_id}/{row.beginning or 0}"
 
 
 def remove(db: Connection, file_id: int) -> None:

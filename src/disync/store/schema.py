@@ -52,6 +52,9 @@ def _count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
+# One row: the name of this installation among all that may write into one target.
+installation = Table("installation", metadata, Column("id", Text, primary_key=True))
+
 user = Table(
     "user",
     metadata,
@@ -209,7 +212,8 @@ deployment = Table(
     Column("deployer_id", ForeignKey("user.id"), nullable=False),
 )
 
-# `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does.
+# `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does. `beginning` counts
+# how often the task was made to begin anew.
 instance = Table(
     "instance",
     metadata,
@@ -221,6 +225,7 @@ instance = Table(
     Column("failover_minutes", Integer),
     Column("dirty_limit", BigInteger),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("beginning", Integer, nullable=False, server_default="0"),
     Column("worker", Text),
     _count("lease_until_ms"),
     Column("running", Boolean, nullable=False, server_default=false()),
