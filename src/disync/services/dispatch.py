@@ -55,7 +55,8 @@ class StoreDispatch:
             names = [name for step in job.steps for name, _ in step.data_sources]
             sources = self._resolve(db, deployed.workspace_id, names)
             dirty = job.setting.dirty if row.dirty_limit is None else row.dirty_limit
-            return Task(file_id, deployed.name, row.epoch, deployed.content, sources, _start(row), _limits(row, dirty))
+            begins, limits, owner = _start(row), _limits(row, dirty), instances.owner(db, file_id)
+            return Task(file_id, deployed.name, row.epoch, deployed.content, sources, begins, limits, owner)
         except DISyncError as error:
             _stop_for_good(db, file_id, row.epoch, str(error))
             return None
