@@ -101,7 +101,7 @@ def _bytes(value: bytes) -> bytes:
 
 
 def _jsonb(value: str) -> bytes:
-    data = value.encode()
+    data = _text(value, None)[4:]
     return _LENGTH.pack(len(data) + 1) + b"\1" + data
 
 
