@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from disync.connectors.mysql import sql
+from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
 from disync.connectors.mysql.connection import Session
-from disync.connectors.mysql.reader import MySQLReader
 from disync.model.connector import Connector, Database, Reader, Site
 
 PROBE_SECONDS = 2
@@ -18,7 +18,7 @@ PROBE_SECONDS = 2
 
 def _reader(site: Site) -> Reader:
     parameters, address, selection = step_of(site)
-    return MySQLReader(address, selection, parameters)
+    return MySQLChangeReader(address, selection, parameters)
 
 
 def _probe(content: Mapping[str, Any]) -> None:

@@ -136,3 +136,11 @@ CATALOG = (
 
 def _list(values: Iterable[str]) -> str:
     return ", ".join(text(value) for value in values)
+
+
+def kind_of(database: str, table_: str) -> str:
+    """A row where there is something of this name that is no table."""
+    return (
+        "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_TYPE NOT IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+        f"AND TABLE_SCHEMA = {text(database)} AND TABLE_NAME = {text(table_)}"
+    )

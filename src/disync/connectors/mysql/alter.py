@@ -1,0 +1,81 @@
+"""What a statement did to the selected tables, told by what the server described before and describes now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from disync.connectors.mysql import ddl, schema
+from disync.connectors.mysql.config import Selection
+from disync.connectors.mysql.ddl import Statement
+from disync.connectors.mysql.schema import Name, Shape
+from disync.model.data import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one kind."""
+
+    kind: str
+    before: Table
+    after: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The tables as `known` so far and as `described` now.
+
+    `grown`: tables of which `known` is already newer than the statement, and to which columns were added only.
+    """
+
+    selection: Selection
+    known: Mapping[Name, Shape]
+    described: Mapping[Name, Shape]
+    grown: frozenset[Name]
+
+
+def steps(statement: Statement, views: Views) -> list[Step]:
+    """Every change that the statement made to selected tables, in order."""
+    names = dict.fromkeys(name for name in statement.tables if views.selection.holds(*name))
+    return [step for name in names for step in _of(statement, name, views)]
+
+
+def known_after(statement: Statement, views: Views) -> dict[Name, Shape]:
+    """The tables that are known behind the statement. One that is gone by now is known until the log says so, too."""
+    known = dict(views.known)
+    leaving = statement.tables if statement.verb == "DROP" else [old for old, _ in statement.renames]
+    for name in statement.tables:
+        if name in views.described:
+            known[name] = views.described[name]
+        elif name in leaving:
+            known.pop(name, None)
+    return known
+
+
+def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
+    old, new = views.known.get(name), views.described.get(name)
+    empty = Table(schema.table_name(views.selection, name))
+    if statement.verb == "TRUNCATE":
+        return [Step("TRUNCATETABLE", old.table, (new or old).table)] if old else []
+    if statement.verb == "DROP":
+        return [Step("DROPTABLE", old.table, empty)] if old else []
+    renames = dict(statement.renames)
+    if name in renames and new is None:
+        return [_renamed(old, renames[name], views)] if old else []
+    if new is None:
+        return []  # gone by now; the statement that took it away is still to come
+    if old is None:
+        came = any(target == name and source in views.known for source, target in statement.renames)
+        return [] if came else [Step("CREATETABLE", empty, new.table)]
+    before = ddl.undone(statement, new.table) if name in views.grown and statement.verb == "ALTER" else old.table
+    found = []
+    for kind, table in ddl.steps(statement, before, new.table):
+        found.append(Step(kind, before, table))
+        before = table
+    return found
+
+
+def _renamed(old: Shape, target: Name, views: Views) -> Step:
+    there = views.described.get(target)
+    renamed = there.table if there else replace(old.table, name=schema.table_name(views.selection, target))
+    return Step("RENAMETABLE", old.table, renamed)

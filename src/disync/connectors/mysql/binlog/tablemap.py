@@ -1,0 +1,101 @@
+"""TABLE_MAP: which table the rows that follow belong to, and how its columns lie in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from disync.connectors.mysql.binlog.cursor import Cursor
+from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
+
+TINY, SHORT, LONG, FLOAT, DOUBLE, TIMESTAMP, LONGLONG, INT24 = 1, 2, 3, 4, 5, 7, 8, 9
+DATE, TIME, DATETIME, YEAR, NEWDATE, VARCHAR, BIT = 10, 11, 12, 13, 14, 15, 16
+TIMESTAMP2, DATETIME2, TIME2 = 17, 18, 19
+BLOB_COMPRESSED, VARCHAR_COMPRESSED = 140, 141
+VECTOR, JSON, NEWDECIMAL, ENUM, SET, BLOB, VAR_STRING, STRING, GEOMETRY = 242, 245, 246, 247, 248, 252, 253, 254, 255
+
+_NO_META = frozenset({TINY, SHORT, LONG, TIMESTAMP, LONGLONG, INT24, DATE, TIME, DATETIME, YEAR, NEWDATE})
+_ONE_BYTE = frozenset({FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, VECTOR, BLOB_COMPRESSED})
+_TWO_BYTES = frozenset({VARCHAR, BIT, NEWDECIMAL, ENUM, SET, STRING, VAR_STRING, VARCHAR_COMPRESSED})
+
+_NAMES = 4
+"""The optional field that holds the columns' names (binlog_row_metadata=FULL)."""
+
+MAX_COLUMNS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a column lies in a row: MySQL's type code, and two bytes that say more, in the order they are written."""
+
+    code: int
+    first: int = 0
+    second: int = 0
+
+    @property
+    def wide(self) -> int:
+        """Both bytes as one number, where they are one."""
+        return self.first | self.second << 8
+
+
+@dataclass(frozen=True, slots=True)
+class TableMap:
+    """`names` is None unless the server writes full metadata."""
+
+    id: int
+    database: str
+    name: str
+    columns: tuple[Stored, ...]
+    names: tuple[str, ...] | None
+
+
+def table_id(body: bytes) -> int:
+    return Cursor(body).uint(6)
+
+
+def parse(body: bytes) -> TableMap:
+    cursor = Cursor(body)
+    number = cursor.uint(6)
+    cursor.skip(2)
+    database = cursor.text(cursor.uint(1))
+    cursor.skip(1)
+    name = cursor.text(cursor.uint(1))
+    cursor.skip(1)
+    count = cursor.length()
+    if not 0 < count <= MAX_COLUMNS:
+        raise BrokenLog(f"Table {database}.{name} has {count} columns in the binary log.")
+    codes = cursor.take(count)
+    meta = Cursor(cursor.take(cursor.length()))
+    columns = tuple(_stored(code, meta) for code in codes)
+    if meta.left:
+        raise BrokenLog(f"Table {database}.{name} has metadata that does not fit its columns.")
+    cursor.skip((count + 7) // 8)
+    return TableMap(number, database, name, columns, _names(cursor, count))
+
+
+def _stored(code: int, meta: Cursor) -> Stored:
+    if code in _NO_META:
+        return Stored(code)
+    if code in _ONE_BYTE:
+        return Stored(code, meta.uint(1))
+    if code not in _TWO_BYTES:
+        raise NotServed(f"The binary log has a column of a type that is not known ({code}).")
+    first, second = meta.uint(1), meta.uint(1)
+    if code != STRING:
+        return Stored(code, first, second)
+    # The first byte is the real type; of a CHAR longer than 255 bytes two of its bits belong to the length.
+    if first & 0x30 != 0x30:
+        length = second | ((first & 0x30) ^ 0x30) << 4
+        return Stored(first | 0x30, length & 0xFF, length >> 8)
+    return Stored(first, second)
+
+
+def _names(cursor: Cursor, count: int) -> tuple[str, ...] | None:
+    while cursor.left:
+        field = cursor.uint(1)
+        part = Cursor(cursor.take(cursor.length()))
+        if field == _NAMES:
+            names = tuple(part.text(part.length()) for _ in range(count))
+            if part.left:
+                raise BrokenLog("The binary log names more columns than there are.")
+            return names
+    return None

@@ -1,0 +1,43 @@
+"""What MySQL and MariaDB do differently."""
+
+from __future__ import annotations
+
+import re
+
+from disync.connectors.mysql import sql
+from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.gtid import Gtids, MariaGtids, MySQLGtids
+from disync.model.errors import BadConfig
+
+
+def is_maria(session: Session) -> bool:
+    return "mariadb" in session.server_version.lower()
+
+
+def identity(session: Session) -> str:
+    """What tells a server from all others. MariaDB has no UUID; its server_id and the log's beginning must do."""
+    if is_maria(session):
+        return f"id-{session.value('SELECT @@global.server_id')}"
+    return session.value("SELECT @@global.server_uuid") or "unknown"
+
+
+def newest(session: Session) -> tuple[str, int, str]:
+    """(file, offset, GTIDs) of the end of the log, which is always the end of a transaction."""
+    rows = session.query(_status(session))
+    if not rows or rows[0][0] is None or rows[0][1] is None:
+        raise BadConfig("The server writes no binary log: start it with log_bin and a server_id.")
+    file, at = rows[0][0].decode(), int(rows[0][1])
+    if is_maria(session):
+        return file, at, session.value(f"SELECT BINLOG_GTID_POS({sql.text(file)}, {at})") or ""
+    gtids = rows[0][4] if len(rows[0]) > 4 else None
+    return file, at, "".join((gtids or b"").decode().split())
+
+
+def gtids(session: Session, text: str) -> Gtids:
+    return MariaGtids(text) if is_maria(session) else MySQLGtids(text)
+
+
+def _status(session: Session) -> str:
+    number = re.match(r"(\d+)\.(\d+)", session.server_version)
+    modern = number is not None and (int(number[1]), int(number[2])) >= (8, 2)
+    return "SHOW BINARY LOG STATUS" if modern and not is_maria(session) else "SHOW MASTER STATUS"

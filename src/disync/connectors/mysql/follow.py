@@ -1,0 +1,260 @@
+"""Following a log: events in, batches and schema changes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from disync.connectors.mysql import alter, ddl, position
+from disync.connectors.mysql.alter import Views
+from disync.connectors.mysql.binlog import events, rows, tablemap
+from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
+from disync.connectors.mysql.binlog.events import Event, Kind
+from disync.connectors.mysql.ddl import Statement
+from disync.connectors.mysql.gtid import Gtids
+from disync.connectors.mysql.held import Held
+from disync.connectors.mysql.history import UNSETTLED, History
+from disync.connectors.mysql.plans import Plan, plan
+from disync.connectors.mysql.position import Place
+from disync.connectors.mysql.reader import BATCH_BYTES
+from disync.connectors.mysql.stream import LogStream
+from disync.model import data
+from disync.model.data import Idle, Position, SchemaChange
+
+TICK_SECONDS = 0.5
+"""How long rows and positions wait at most while more comes, and between two Idles."""
+
+MAX_PLANS = 10_000
+
+ADDRESSABLE = 1 << 32
+"""A server finds offsets below this. Behind it, in a file that a huge transaction made larger, no place is valid."""
+
+
+class Follower:
+    """Reads one stream. `place` is behind the last whole transaction that was read."""
+
+    def __init__(self, stream: LogStream, history: History, place: Place, gtids: Gtids, limit: int) -> None:
+        self._stream = stream
+        self._history = history
+        self._limit = limit
+        self._place = place
+        self._offset = place.at
+        self._gtids = gtids
+        self._gtid = ""
+        self._told = position.write(place)
+        self._next: events.Rotate | None = None
+        self._plans: dict[bytes, Plan | None] = {}
+        self._maps: dict[int, Plan | None] = {}
+        self._whole, self._open = Held(), Held()
+        self._inside = False
+        self._spilled = False
+        self._ticked = time.monotonic()
+        self._shapes, self._altered, _ = history.since(place)
+
+    def events(self, closed: Callable[[], bool]) -> Iterator[data.Event]:
+        while not closed():
+            event = self._stream.next(0.0)
+            if event is None:
+                if not self._inside:
+                    yield from self._flush()
+                if (event := self._stream.next(TICK_SECONDS)) is None:
+                    yield from self._idle()
+                    continue
+            yield from self._take(event)
+            if time.monotonic() - self._ticked > TICK_SECONDS:
+                yield from self._idle()
+
+    # Handing on.
+
+    def _idle(self) -> Iterator[data.Event]:
+        """Say where we are; inside a transaction of which rows are out there is nowhere to be."""
+        self._ticked = time.monotonic()
+        yield from self._flush()
+        if not self._spilled:
+            yield Idle(self._here())
+
+    def _flush(self) -> Iterator[data.Event]:
+        """Hand on the rows of whole transactions."""
+        before, after = self._told, self._here()
+        if self._whole.count:
+            self._ticked = time.monotonic()
+            self._told = after
+            yield from self._whole.batches(before, after)
+
+    def _spill(self) -> Iterator[data.Event]:
+        """Hand on rows of a transaction that is too large to be held; the position stays before it."""
+        yield from self._flush()
+        self._told = self._here()
+        self._spilled = True
+        yield from self._open.batches(self._told, self._told)
+
+    def _here(self) -> Position:
+        if self._place.gtid != (gtid := str(self._gtids)):
+            self._place = replace(self._place, gtid=gtid)
+        return position.write(self._place)
+
+    # Taking events.
+
+    def _take(self, event: Event) -> Iterator[data.Event]:
+        kind = event.kind
+        self._passed(event)
+        if kind in rows.KINDS:
+            yield from self._rows(event)
+        elif kind == Kind.TABLE_MAP:
+            self._map(event.body)
+        elif kind == Kind.XID:
+            yield from self._commit()
+        elif kind in (Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED):
+            yield from self._query(event)
+        elif kind == Kind.XA_PREPARE:
+            self._prepared(event)
+            yield from self._commit()
+        elif kind in events.REFUSED:
+            raise NotServed(events.REFUSED[kind])
+        else:
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        """Events that only say where we are."""
+        kind = event.kind
+        if kind == Kind.ROTATE:
+            self._rotated(event)
+        elif kind == Kind.FORMAT_DESCRIPTION and self._next is not None:
+            self._place = replace(self._place, file=self._next.file, at=self._next.at, log=self._stream.log)
+            self._next = None
+        elif kind == Kind.GTID:
+            self._gtid = events.mysql_gtid(event.body)
+        elif kind == Kind.MARIA_GTID:
+            self._gtid, alone = events.maria_gtid(event)
+            self._inside = not alone
+        elif kind in (Kind.EXECUTE_LOAD_QUERY, Kind.EXEC_LOAD):
+            raise NotServed(_NOT_ROWS.format("LOAD DATA"))
+
+    def _rotated(self, event: Event) -> None:
+        """The next file counts once its description has come: a position names both."""
+        target = events.rotate(event.body)
+        if event.artificial and target.file == self._place.file:
+            return  # what a server says first: where it begins
+        if self._inside:
+            raise BrokenLog(f"The binary log goes on in {target.file} in the middle of a transaction.")
+        self._next, self._offset = target, target.at
+
+    def _passed(self, event: Event) -> None:
+        """Keep the offset in the file, of which an event tells the lower 32 bits only."""
+        if not event.artificial and event.kind != Kind.ROTATE:
+            self._offset += event.size
+            self._offset += (event.end - self._offset) % ADDRESSABLE
+
+    def _commit(self) -> Iterator[data.Event]:
+        """A transaction has ended with this event."""
+        if self._gtid:
+            self._gtids.add(self._gtid)
+            self._gtid = ""
+        self._inside = self._spilled = False
+        if self._offset < ADDRESSABLE:
+            self._place = replace(self._place, at=self._offset)
+        self._whole.absorb(self._open)
+        if self._whole.count >= self._limit or self._whole.size >= BATCH_BYTES:
+            yield from self._flush()
+
+    def _rows(self, event: Event) -> Iterator[data.Event]:
+        number = tablemap.table_id(event.body)
+        if number not in self._maps:
+            if number == 0xFFFFFF:
+                return  # ends a statement, has no rows
+            raise BrokenLog(f"The binary log has rows of table number {number}, which it has not described.")
+        found = self._maps[number]
+        if found is None:
+            return
+        pending: list[rows.Change] = []
+        for change in rows.changes(event, found.fields, found.virtual):
+            pending.append(change)
+            if len(pending) >= self._limit and change.op != "B":
+                self._open.add(found.table, pending, len(event.body))
+                pending = []
+                yield from self._spill()
+        self._open.add(found.table, pending, len(event.body))
+        if self._open.count >= self._limit or self._open.size >= BATCH_BYTES:
+            yield from self._spill()
+
+    def _map(self, body: bytes) -> None:
+        number = tablemap.table_id(body)
+        if body not in self._plans:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            self._plans[body] = self._planned(body)
+        self._maps[number] = self._plans[body]
+
+    def _planned(self, body: bytes) -> Plan | None:
+        map_ = tablemap.parse(body)
+        place = (map_.database, map_.name)
+        if not self._history.selection.holds(*place):
+            return None
+        if place not in self._shapes:
+            if self._history.is_other(place):
+                return None
+            raise NotServed(
+                f"The log holds rows of {map_.database}.{map_.name}, which is not there any more, so that they cannot "
+                "be read. Leave the table out of the task, or start it again behind the place where it was dropped."
+            )
+        return plan(map_, self._shapes[place], place in self._altered, self._altered.get(place, False))
+
+    def _prepared(self, event: Event) -> None:
+        if not events.one_phase(event.body) and (self._open.count or self._spilled):
+            raise NotServed(
+                "The log holds an XA transaction that was prepared and may yet be rolled back. XA is not served: "
+                "commit it, load its tables again, and start behind it."
+            )
+
+    # Statements.
+
+    def _query(self, event: Event) -> Iterator[data.Event]:
+        query = events.query(event)
+        word = query.statement[:12].lstrip().upper()
+        if word.startswith(("BEGIN", "XA START", "XA BEGIN")):
+            self._inside = True
+        elif word.startswith(("COMMIT", "XA COMMIT")):
+            yield from self._commit()
+        elif word.startswith(("SAVEPOINT", "XA END", "RELEASE")):
+            return
+        elif word.startswith(("ROLLBACK", "XA ROLLBACK")):
+            if self._open.count or self._spilled:
+                raise NotServed("The log takes back changes that it has already told: load the tables again.")
+            if "TO " not in query.statement.upper():
+                yield from self._commit()
+        else:
+            yield from self._statement(ddl.parse(query.statement, query.database), query.statement)
+
+    def _statement(self, statement: Statement, text: str) -> Iterator[data.Event]:
+        touched = [name for name in statement.tables if self._history.selection.holds(*name)]
+        if statement.verb == "DML" and any(name in self._shapes for name in touched):
+            raise NotServed(_NOT_ROWS.format(text[:80]))
+        yield from self._flush()
+        before = self._here()
+        if statement.words[-2:] == ("START", "TRANSACTION"):
+            self._inside = True
+        if not self._inside:  # CREATE TABLE … SELECT: its rows follow, and then the commit
+            yield from self._commit()
+        if touched and statement.verb not in ("", "DML"):
+            yield from self._describe(statement, text, before)
+
+    def _describe(self, statement: Statement, text: str, before: Position) -> Iterator[data.Event]:
+        """Read the schema again and tell what has changed; the last of several changes has the new position."""
+        grown = frozenset(name for name, only in self._altered.items() if only)
+        described, self._altered, mark = self._history.since(replace(self._place, schema=UNSETTLED))
+        self._plans, self._maps = {}, {}
+        self._place = replace(self._place, schema=mark)
+        self._told = after = before if self._inside else self._here()
+        views = Views(self._history.selection, dict(self._shapes), described, grown)
+        found = alter.steps(statement, views)
+        # Other tables stay as they are known: their statements, if there are any, are still to come.
+        self._shapes = alter.known_after(statement, views)
+        for number, step in enumerate(found, 1):
+            yield SchemaChange(step.before, step.after, step.kind, text, after if number == len(found) else before)
+
+
+_NOT_ROWS = (
+    "The log holds a statement in place of the rows it changed ({}…): a session writes with another binlog_format. "
+    "Set it to ROW everywhere, and load the tables again."
+)

@@ -1,0 +1,58 @@
+"""TABLE_MAP + the table as the server declares it → how to read its rows, decided once per TABLE_MAP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from disync.connectors.mysql.binlog.errors import NotServed
+from disync.connectors.mysql.binlog.fields import Field, field, fits
+from disync.connectors.mysql.binlog.tablemap import TableMap
+from disync.connectors.mysql.schema import Name, Shape
+from disync.connectors.mysql.types import Native
+from disync.model.data import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How rows of a table lie in the log. `table` has the columns that they had when they were written."""
+
+    place: Name
+    table: Table
+    fields: tuple[Field, ...]
+    virtual: tuple[bool, ...]
+
+
+def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
+    """The plan for rows of a table that is now as `shape` says.
+
+    `doubtful`: the table was altered after these rows were written. Then the columns' names must be in the log, or, if
+    all that happened to the table is that it has `grown` at its end, its first columns are taken.
+    """
+    natives = _by_name(map_, shape) if map_.names is not None else _by_place(map_, shape, doubtful, grown)
+    if natives is None or not all(fits(n, stored) for n, stored in zip(natives, map_.columns, strict=True)):
+        raise NotServed(
+            f"The log holds rows of {map_.database}.{map_.name} that were written before the table was altered, and "
+            "does not say how. Set binlog_row_metadata = FULL on the server so that this cannot happen, and load this "
+            "table again."
+        )
+    columns = {column.name: column for column in shape.table.columns}
+    table = shape.table
+    if len(natives) < len(shape.natives) or natives != shape.natives:
+        table = replace(table, columns=tuple(columns[native.name] for native in natives))
+    readers = tuple(field(native, stored) for native, stored in zip(natives, map_.columns, strict=True))
+    return Plan(shape.place, table, readers, tuple(native.virtual for native in natives))
+
+
+def _by_name(map_: TableMap, shape: Shape) -> tuple[Native, ...] | None:
+    natives: Mapping[str, Native] = {native.name: native for native in shape.natives}
+    names = map_.names or ()
+    return tuple(natives[name] for name in names) if all(name in natives for name in names) else None
+
+
+def _by_place(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> tuple[Native, ...] | None:
+    count = len(map_.columns)
+    if count == len(shape.natives) and (not doubtful or grown):
+        return shape.natives
+    # A DDL that follows closely may already be in what the server describes while its event is still to come.
+    return shape.natives[:count] if count < len(shape.natives) and (grown or not doubtful) else None

@@ -1,0 +1,45 @@
+"""Where to go on in a binary log, and whose log it was."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from disync.model.data import Position
+from disync.model.errors import BadConfig
+
+_WRITTEN = re.compile(
+    r"(?P<file>[^\s:]+):(?P<at>[0-9]+) server=(?P<server>\S+) log=(?P<log>\S+) "
+    r"schema=(?P<schema>\S+) gtid=(?P<gtid>\S*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind the last whole transaction.
+
+    `server` is the server's identity. `log` says when the file was begun and by whom: a log that was reset, restored or
+    copied begins its numbering anew, but not in the same second. `schema` is the fingerprint of the selected tables as
+    they were when this place was current. `gtid` names the same place for another server of the same group.
+    """
+
+    file: str
+    at: int
+    server: str
+    log: str
+    schema: str
+    gtid: str = ""
+
+
+def write(place: Place) -> Position:
+    return Position(
+        f"{place.file}:{place.at} server={place.server} log={place.log} schema={place.schema} gtid={place.gtid}"
+    )
+
+
+def read(position: Position) -> Place:
+    found = _WRITTEN.fullmatch(position)
+    if found is None:
+        raise BadConfig(f"The position {position!r} is none of a MySQL log. Start the task at a new position.")
+    parts = found.groupdict()
+    return Place(parts["file"], int(parts["at"]), parts["server"], parts["log"], parts["schema"], parts["gtid"])
