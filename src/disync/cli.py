@@ -84,7 +84,8 @@ def host_datahub(host: str, port: int, home: Path | None, parent: int) -> None:
 def call(context: click.Context, action: str, endpoint: str) -> None:
     """Sign and send one API call: disync call ACTION --Param value …
 
-    The key is that of DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET. Prints the answer's JSON.
+    The key is that of DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET. Prints the answer's JSON; exit code 1 where
+    that says that what was asked could not be done.
     """
     operation = Spec.load().operations.get(action)
     if operation is None:
@@ -95,7 +96,11 @@ def call(context: click.Context, action: str, endpoint: str) -> None:
         if name not in known:
             raise click.UsageError(f"{action} has no parameter {name}; it has {', '.join(known)}.")
     client = Client(endpoint.rstrip("/"), *_key(Settings.read()))
-    click.echo(json.dumps(client.call(operation, parameters), indent=2, ensure_ascii=False))
+    answer = client.call(operation, parameters)
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    data = answer.get("Data")
+    if answer.get("Success") is False or (isinstance(data, dict) and data.get("Status") == "fail"):
+        sys.exit(1)
 
 
 def _named(words: list[str]) -> dict[str, str]:
@@ -198,7 +203,7 @@ def add_key(user_id: str, home: Path | None) -> None:
 @click.argument("access_key_id")
 @HOME
 def disable_key(access_key_id: str, home: Path | None) -> None:
-    """Switch an access key off, at once."""
+    """Switch an access key off; a running server notices within a second."""
     _, services = app.open_home(Settings.read(home))
     services.keys.disable_key(access_key_id)
 

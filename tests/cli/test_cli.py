@@ -1,0 +1,117 @@
+"""The command line against a real server: what it prints, and its exit codes (0 done, 1 failed, 2 bad input)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import servers
+
+KEYS = dict(zip(("DISYNC_ACCESS_KEY_ID", "DISYNC_ACCESS_KEY_SECRET"), servers.ROOT_KEY, strict=True))
+
+
+def disync(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "disync", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=servers.child_environment(**environment),
+        check=False,
+    )
+
+
+def call(server: servers.Service, *words: str, **keys: str) -> subprocess.CompletedProcess[str]:
+    return disync("call", *words, "--endpoint", f"http://{server.address}", **(KEYS | keys))
+
+
+def test_a_call_prints_the_answer(server: servers.Service) -> None:
+    done = call(server, "GetProject", "--ProjectId=10000")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["Data"]["ProjectIdentifier"] == "default"
+
+
+def test_what_could_not_be_done_is_exit_code_1(server: servers.Service) -> None:
+    soft = call(server, "GetDISyncTask", "--ProjectId", "10000", "--TaskType", "DI_REALTIME", "--FileId", "100")
+    assert soft.returncode == 1
+    assert json.loads(soft.stdout)["Data"]["Message"] == "fileId:[100] is invalid."
+    hard = call(server, "GetDISyncTask", "--ProjectId", "10000", "--TaskType", "NONE", "--FileId", "100")
+    assert hard.returncode == 1
+    assert hard.stderr.startswith("disync: HTTP 400 Param.Invalid: The parameter is invalid. TaskType")
+    assert hard.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["call", "NoSuchAction"], "The API has no operation NoSuchAction."),
+        (["call", "GetProject", "--Projectid", "1"], "GetProject has no parameter Projectid; it has ProjectId"),
+        (["call", "GetProject", "--ProjectId"], "--ProjectId has no value."),
+        (["call", "GetProject", "10000"], "10000: parameters are given as --Name value."),
+        (["serve", "--port", "99999"], "Invalid value for '--port'"),
+        (["nonsense"], "No such command 'nonsense'."),
+    ],
+)
+def test_bad_input_is_exit_code_2_and_one_line(words: list[str], said: str) -> None:
+    failed = disync(*words, **KEYS)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("disync: ") and said in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_without_a_key_a_call_says_what_to_set() -> None:
+    failed = disync("call", "ListProjects")
+    assert failed.returncode == 2
+    assert "Set DISYNC_ACCESS_KEY_ID and DISYNC_ACCESS_KEY_SECRET" in failed.stderr
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    failed = disync("call", "ListProjects", "--endpoint", f"http://127.0.0.1:{servers.free_port()}", **KEYS)
+    assert failed.returncode == 1
+    assert "does not answer" in failed.stderr
+
+
+def test_a_port_in_use_is_said_in_one_line(server: servers.Service, tmp_path: Path) -> None:
+    failed = disync("serve", "--port", server.address.rpartition(":")[2], "--home", str(tmp_path), **KEYS)
+    assert failed.returncode == 1
+    assert "Address already in use" in failed.stderr and failed.stderr.count("\n") == 1
+
+
+def test_users_roles_and_their_keys(server: servers.Service) -> None:
+    home = ["--home", str(server.home)]
+    made = disync("user", "add", "vera", "--name", "Vera", *home)
+    assert made.returncode == 0, made.stderr
+    key_id, secret = (line.split()[1] for line in made.stdout.splitlines())
+    vera = {"DISYNC_ACCESS_KEY_ID": key_id, "DISYNC_ACCESS_KEY_SECRET": secret}
+    write = ["CreateFolder", "--ProjectId", "10000", "--FolderPath", "Business Flow/default/Data Integration/of_vera"]
+    assert "Forbidden.Access" in call(server, *write, **vera).stderr
+    assert disync("user", "join", "vera", "10000", "visitor", *home).returncode == 0
+    assert call(server, "ListFiles", "--ProjectId", "10000", **vera).returncode == 0
+    assert "Forbidden.Access" in call(server, *write, **vera).stderr
+    assert disync("user", "join", "vera", "10000", "developer", *home).returncode == 0
+    assert call(server, *write, **vera).returncode == 0
+    assert "vera" in disync("user", "list", *home).stdout
+    assert disync("user", "disable", key_id, *home).returncode == 0
+    assert "InvalidAccessKeyId.Inactive" in call(server, "ListProjects", **vera).stderr
+
+
+def test_connectors_are_listed() -> None:
+    assert "datahub      reads, writes" in disync("connectors").stdout
+
+
+def test_run_moves_a_bounded_job_without_a_server(tmp_path: Path) -> None:
+    steps = [
+        {"name": "r", "stepType": "memory", "parameter": {"table": "none"}},
+        {"name": "w", "stepType": "memory", "parameter": {"table": "copy"}},
+    ]
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}}))
+    failed = disync("run", str(job))
+    assert failed.returncode == 1
+    assert "There is no table 'none' in memory" in failed.stderr
+    job.write_text('{"steps": []}')
+    assert "$.steps: a task needs a list of steps" in disync("run", str(job)).stderr
