@@ -24,7 +24,7 @@ class Place:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.plain = psycopg.connect(url, autocommit=True)
+        self.plain = psycopg.connect(url, autocommit=True, options="-c client_min_messages=error")
         self.writers: list[Writer] = []
 
     @property
@@ -51,11 +51,6 @@ class Place:
         writer = self.writer(kind, **parameters)
         writer.prepare(tables)
         return writer.open(Split(split, tables[0]))
-
-    def close(self) -> None:
-        for writer in self.writers:
-            writer.close()
-        self.plain.close()
 
 
 def changes(*pairs: tuple[str, Sequence[Any]], table: Table = PEOPLE, position: str = "1") -> Batch:

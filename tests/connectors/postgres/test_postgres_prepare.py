@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
@@ -277,6 +278,19 @@ def test_the_url_is_taken_apart() -> None:
 def test_a_url_that_asks_for_more_is_refused(url: str) -> None:
     with pytest.raises(BadConfig, match="jdbcUrl"):
         address_of({"jdbcUrl": url, "username": "u", "password": "p"})
+
+
+def test_the_vendors_managed_forms_are_stored_and_not_used() -> None:
+    holo = {"accessId": "i", "accessKey": "k", "database": "d", "instanceId": "hgpost-cn-x", "tag": "aliyun"}
+    rds = {"database": "d", "instanceName": "i", "password": "p", "rdsOwnerId": "1", "tag": "rds", "username": "u"}
+    for kind, content in (("holo", holo), ("postgresql", rds)):
+        connector = find(kind)
+        assert connector is not None and connector.content is not None
+        msgspec.convert(content, connector.content)
+        with pytest.raises(BadConfig, match="jdbcUrl"):
+            address_of(content)
+    with pytest.raises(msgspec.ValidationError, match="jdbcUrl"):
+        msgspec.convert({"username": "u", "password": "p"}, connector.content)
 
 
 def test_parameters_that_are_wrong_are_named(place: Place) -> None:

@@ -31,12 +31,22 @@ class Content(msgspec.Struct, rename="camel", frozen=True):
 
     Options of the URL that count: `sslmode` (disable, allow, prefer, require, verify-full), `ssl=true` (as require),
     `connectTimeout` (seconds) and `currentSchema`. A few that only mean something to Java are passed over.
+
+    The vendor's other forms, which name an instance in its cloud (`tag` rds or aliyun), can be stored and not used.
     """
 
-    jdbc_url: str
-    username: str
-    password: str
+    jdbc_url: str | None = None
+    username: str = ""
+    password: str | None = None
     tag: str = "public"
+
+    def __post_init__(self) -> None:
+        if self.tag != "public" and self.jdbc_url is None:
+            return
+        members = {"jdbcUrl": self.jdbc_url, "username": self.username or None, "password": self.password}
+        missing = [name for name, value in members.items() if value is None]
+        if missing:
+            raise ValueError(f"Object missing required field `{missing[0]}`")
 
 
 class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
@@ -85,6 +95,8 @@ def address_of(content: Mapping[str, Any]) -> Address:
         found = msgspec.convert(dict(content), Content)
     except msgspec.ValidationError as error:
         raise BadConfig(f"The data source is not complete: {error}.") from error
+    if found.jdbc_url is None or found.password is None:
+        raise BadConfig("The data source names an instance in the vendor's cloud. Give it a `jdbcUrl`, and tag public.")
     match = _URL.fullmatch(found.jdbc_url)
     if match is None:
         raise BadConfig("The data source's `jdbcUrl` must have the form jdbc:postgresql://HOST:PORT/DATABASE.")
@@ -92,8 +104,8 @@ def address_of(content: Mapping[str, Any]) -> Address:
     database = unquote(match["database"])
     if not 0 < port < 65536 or not database.isprintable():
         raise BadConfig("The data source's `jdbcUrl` has a port or a database name that cannot be.")
-    if "\0" in found.username + found.password or not found.username:
-        raise BadConfig("The data source needs a `username`, and neither it nor `password` may hold a NUL.")
+    if "\0" in found.username + found.password:
+        raise BadConfig("Neither `username` nor `password` of the data source may hold a NUL.")
     parameters, schema = _options(match["options"] or "")
     return Address(match["host"].strip("[]"), port, database, found.username, found.password, parameters, schema)
 

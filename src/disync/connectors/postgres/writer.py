@@ -54,6 +54,11 @@ class Destination:
     def ignore(self) -> bool:
         return self.parameters.conflict_mode == "ignore"
 
+    @property
+    def owner(self) -> str:
+        """Whose checkpoints these are: a split's id says it within its source only."""
+        return self.parameters.checkpoint_owner
+
     def relation(self, table: Table) -> Relation:
         return Relation(self.schema, self.parameters.table or table.name)
 
@@ -107,8 +112,7 @@ class PostgresWriter(Writer):
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
-            owner = destination.parameters.checkpoint_owner
-            lenient = checkpoints.goes_on(connection, destination.schema, owner)
+            lenient = checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = [destination.wish(table, lenient) for table in tables]
             for wish in [wish for wish in wishes if not fits(connection, wish)]:
                 make(connection, wish, dialect)
@@ -145,7 +149,7 @@ class PostgresSink(Sink):
         self._dirty: list[Dirty] = []
         self._rows = self._bytes = 0
         self._locked = False
-        self._owner = destination.parameters.checkpoint_owner
+        self._owner = destination.owner
         try:
             with told("reading the checkpoint"):
                 self._seen = checkpoints.read(self._connection, destination.schema, self._owner, split.id)
