@@ -1,7 +1,7 @@
 """What is Hologres' own, and how to tell that a server is one.
 
-The settings and table properties are those its manual names. Not tried against a real Hologres: savepoints and temporary
-tables, which the merge of changes rests on, and which its manual does not mention.
+The settings and table properties are those its manual names. Not tried against a real Hologres: savepoints and
+temporary tables, which the merge of changes rests on, and which its manual does not mention.
 """
 
 from __future__ import annotations
