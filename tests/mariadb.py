@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -76,15 +77,15 @@ class MariaDB:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.root().close()
-                return
-            except pymysql.OperationalError as error:
-                assert self.process is not None
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self.folder / "log").read_text(errors="replace")) from error
-                time.sleep(0.02)
+        while not self._listens():
+            assert self.process is not None
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text(errors="replace"))
+            time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        with closing(socket.socket(socket.AF_UNIX)) as caller:
+            return caller.connect_ex(self.socket) == 0
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -97,7 +98,8 @@ class MariaDB:
                     self.process.wait()
 
     def root(self, **options: Any) -> pymysql.Connection[Any]:
-        return pymysql.connect(unix_socket=self.socket, user="root", charset="utf8mb4", autocommit=True, **options)
+        more = {"charset": "utf8mb4", "autocommit": True, "ssl_disabled": True, **options}
+        return pymysql.connect(unix_socket=self.socket, user="root", **more)
 
     def run(self, statements: str | Sequence[str], database: str | None = None, **session: Any) -> list[Any]:
         """Statements as root, one after another in one session; the rows of the last."""

@@ -6,9 +6,11 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, NoReturn
 
 import pymysql
+import pymysql.connections
 from pymysql.cursors import SSCursor
 
 from disync.connectors.mysql.config import Address
@@ -42,6 +44,13 @@ class _NoClearText:
         raise BadConfig("The server asks for the password in clear text, which is refused. Use another plugin for it.")
 
 
+class _Connection(pymysql.connections.Connection):  # type: ignore[misc]
+    """The driver's own, but for the TLS that it takes where a server offers it without having been asked to."""
+
+    def _create_ssl_ctx(self, wanted: ssl.SSLContext | dict[str, Any]) -> ssl.SSLContext:
+        return wanted if isinstance(wanted, ssl.SSLContext) else _tls_context(False)
+
+
 class Session:
     """A connection for one thread; `close` may come from any other and wakes whoever waits."""
 
@@ -49,7 +58,7 @@ class Session:
         self.address = address
         self._closed = False
         with self.named():
-            self._connection: Any = pymysql.connect(
+            self._connection: Any = _Connection(
                 host=address.host,
                 port=address.port,
                 user=address.user,
@@ -60,7 +69,7 @@ class Session:
                 conv={},
                 connect_timeout=seconds,
                 read_timeout=read_seconds,
-                ssl=_tls_context(address),
+                ssl=_tls_context(address.verify) if address.tls else None,
                 ssl_disabled=address.tls is False,
                 auth_plugin_map={"mysql_clear_password": _NoClearText, b"mysql_clear_password": _NoClearText},
                 program_name="disync",
@@ -161,13 +170,13 @@ def _log_error(text: str) -> TaskError:
     return Unreachable(f"MySQL ended the binary log with: {text} (error {FATAL_LOG_ERROR}).")
 
 
-def _tls_context(address: Address) -> ssl.SSLContext | None:
-    if not address.tls:
-        return None
+@cache
+def _tls_context(verify: bool) -> ssl.SSLContext:
+    """Made once: reading all certificates that a machine trusts takes longer than everything else in a connection."""
     context = ssl.create_default_context()
     # The certificates that servers make for themselves do not pass the strict check, even when they are trusted.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not address.verify:
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
