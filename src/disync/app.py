@@ -20,6 +20,7 @@ from disync.datahub.server import serve as serve_datahub
 from disync.engine.runners.local import LocalRunner
 from disync.engine.worker import Worker
 from disync.gateway.rpc import UVICORN_OPTIONS, Gateway
+from disync.model.errors import BadConfig
 from disync.operations import bind
 from disync.probes import Probes, Requests
 from disync.services import Services, open_services
@@ -35,6 +36,8 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 3
 """Given to requests under way when the server stops; workers get WORKER_SECONDS after that: 10 s in all."""
 WORKER_SECONDS = 6.5
+
+DATAHUB_SECONDS = 20
 
 KEY_SECONDS = 2.0
 """How long the local DataHub goes on taking a key that was switched off."""
@@ -96,8 +99,11 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         stack.callback(store.close)
         _first_key(services, settings)
         workers = LocalRunner(_command(settings, "worker"), options.workers)
-        # Workers stop before the local DataHub does: they may have rows to flush into it.
-        runners = [workers, *_local_datahub(settings, options)]
+        runners, datahub_port = [workers], _datahub_port(options)
+        if datahub_port is not None:
+            # Stopped after the workers: they may have rows to flush into it.
+            words = ("host-datahub", "--host", options.host, "--port", str(datahub_port))
+            runners.append(LocalRunner(_command(settings, *words), 1))
         supervisor = Supervisor(runners, _dispatch(store, services))
         # Uvicorn hands a signal on when it has stopped; by then there still are workers to stop.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,6 +118,8 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         )
         supervisor.start()
         stack.callback(supervisor.stop, WORKER_SECONDS)
+        if datahub_port is not None:
+            _await_port(options.host, datahub_port)
         Server(config, address).run(sockets=[listener])
 
 
@@ -146,7 +154,8 @@ def _secret_of(services: Services) -> Callable[[str], str | None]:
         until, secret = known.get(access_key_id, (0.0, None))
         if time.monotonic() >= until:
             key = services.keys.find(access_key_id)
-            secret = key.secret if key is not None and key.active else None
+            taken = key is not None and key.active and services.workspaces.works_anywhere(key.caller)
+            secret = key.secret if key is not None and taken else None
             if len(known) >= KEYS_REMEMBERED:
                 known.clear()
             known[access_key_id] = time.monotonic() + KEY_SECONDS, secret
@@ -172,21 +181,32 @@ def _listen(host: str, port: int) -> socket.socket:
     # With the protocol named, asyncio switches Nagle's delay off.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise BadConfig(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port.") from error
     return listener
 
 
-def _local_datahub(settings: Settings, options: ServeOptions) -> list[LocalRunner]:
+def _datahub_port(options: ServeOptions) -> int | None:
+    """The port of the local DataHub, which must be free; chosen once, so that it keeps it when it is started again."""
     if options.datahub_port is None:
-        return []
-    port = options.datahub_port or _free_port(options.host)
-    return [LocalRunner(_command(settings, "host-datahub", "--host", options.host, "--port", str(port)), 1)]
-
-
-def _free_port(host: str) -> int:
-    """Chosen once, so that a local DataHub that is started again keeps its address."""
-    with _listen(host, 0) as probe:
+        return None
+    with _listen(options.host, options.datahub_port) as probe:
         return int(probe.getsockname()[1])
+
+
+def _await_port(host: str, port: int) -> None:
+    """Wait until something listens there: what the server prints must be true when it is read."""
+    deadline = time.monotonic() + DATAHUB_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise BadConfig(f"The local DataHub does not answer on {host}:{port}; the log above says why.")
 
 
 def _command(settings: Settings, *words: str) -> list[str]:

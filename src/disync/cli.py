@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from disync import __version__, app, demo, foreground
 from disync.connectors import KNOWN, find
@@ -15,6 +17,7 @@ from disync.datahub.server import serve as serve_datahub
 from disync.gateway.client import Client
 from disync.gateway.spec import Spec
 from disync.model.errors import ApiError, DISyncError
+from disync.services import Services
 from disync.services.access import Caller, Place, Role
 from disync.services.keys import NewKey
 from disync.settings import Settings
@@ -168,13 +171,20 @@ def user() -> None:
     """Users, their access keys and their workspaces (on the machine that holds the state)."""
 
 
+def _services(home: Path | None) -> Services:
+    settings = Settings.read(home)
+    if settings.store_url is None and not (settings.home / "disync.db").exists():
+        raise click.UsageError(f"There is no state in {settings.home}: name its --home, or start `disync serve` first.")
+    return app.open_home(settings)[1]
+
+
 @user.command("add")
 @click.argument("user_id")
 @click.option("--name", default="")
 @HOME
 def add_user(user_id: str, name: str, home: Path | None) -> None:
     """Make a user and an access key for it, printed this once."""
-    _, services = app.open_home(Settings.read(home))
+    services = _services(home)
     services.keys.create_user(user_id, name)
     _print_key(services.keys.create_key(user_id))
 
@@ -183,7 +193,7 @@ def add_user(user_id: str, name: str, home: Path | None) -> None:
 @HOME
 def list_users(home: Path | None) -> None:
     """List users and the hints of their keys."""
-    _, services = app.open_home(Settings.read(home))
+    services = _services(home)
     keys = services.keys.list_keys()
     for row in services.keys.list_users():
         hints = [key["hint"] + ("" if key["active"] else " (off)") for key in keys if key["user_id"] == row["id"]]
@@ -195,7 +205,7 @@ def list_users(home: Path | None) -> None:
 @HOME
 def add_key(user_id: str, home: Path | None) -> None:
     """Make one more access key for a user, printed this once."""
-    _, services = app.open_home(Settings.read(home))
+    services = _services(home)
     _print_key(services.keys.create_key(user_id))
 
 
@@ -204,7 +214,7 @@ def add_key(user_id: str, home: Path | None) -> None:
 @HOME
 def disable_key(access_key_id: str, home: Path | None) -> None:
     """Switch an access key off; a running server notices within a second."""
-    _, services = app.open_home(Settings.read(home))
+    services = _services(home)
     services.keys.disable_key(access_key_id)
 
 
@@ -215,7 +225,7 @@ def disable_key(access_key_id: str, home: Path | None) -> None:
 @HOME
 def join(user_id: str, project_id: int, role: str, home: Path | None) -> None:
     """Make a user a member of a workspace, in a role."""
-    _, services = app.open_home(Settings.read(home))
+    services = _services(home)
     services.workspaces.set_member(LOCAL, Place(project_id), user_id, Role(role))
 
 
@@ -224,7 +234,8 @@ def _print_key(key: NewKey) -> None:
 
 
 def main() -> None:
-    """Errors are one line that says what to do."""
+    """Errors are one line that says what to do. What is written is for this user alone: it may be secret."""
+    os.umask(0o077)
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -237,6 +248,9 @@ def main() -> None:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+    except SQLAlchemyError as error:
+        first = str(error).splitlines()[0]
+        _fail(f"The store does not work: {first}. Look at DISYNC_STORE_URL and the home folder.", 1)
 
 
 def _fail(message: str, code: int) -> Any:

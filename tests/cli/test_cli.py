@@ -78,7 +78,35 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 def test_a_port_in_use_is_said_in_one_line(server: servers.Service, tmp_path: Path) -> None:
     failed = disync("serve", "--port", server.address.rpartition(":")[2], "--home", str(tmp_path), **KEYS)
     assert failed.returncode == 1
-    assert "Address already in use" in failed.stderr and failed.stderr.count("\n") == 1
+    assert f"Cannot listen on {server.address}: Address already in use" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "postgresql://nobody@127.0.0.1:1/none"])
+def test_a_store_that_does_not_work_is_said_in_one_line(url: str, tmp_path: Path) -> None:
+    failed = disync("serve", "--port", "0", "--home", str(tmp_path), **KEYS, DISYNC_STORE_URL=url)
+    assert failed.returncode == 1
+    assert "DISYNC_STORE_URL" in failed.stderr and failed.stderr.count("\n") == 1
+
+
+def test_users_are_not_added_to_a_home_that_is_not_there(tmp_path: Path) -> None:
+    failed = disync("user", "add", "joe", "--home", str(tmp_path / "none"))
+    assert failed.returncode == 2
+    assert "There is no state in" in failed.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_state_is_readable_by_its_owner_alone(server: servers.Service) -> None:
+    inside = [path for path in server.home.rglob("*") if path.name != "stderr.log"]
+    assert any(path.name == "disync.db" for path in inside)
+    assert [path for path in inside if path.stat().st_mode & 0o077] == []
+
+
+def test_the_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    failed = disync("demo", "--home", str(tmp_path))
+    assert failed.returncode == 1
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_users_roles_and_their_keys(server: servers.Service) -> None:

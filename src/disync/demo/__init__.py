@@ -8,6 +8,7 @@ leaves the server running.
 from __future__ import annotations
 
 import json
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,4 +52,5 @@ def _farewell(place: Place, file_id: int) -> None:
         "DISYNC_ENDPOINT": place.endpoint,
     }
     click.echo(" ".join(f"{name}={value}" for name, value in environment.items()) + " \\")
-    click.echo(f"  disync call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_REALTIME --FileId {file_id}")
+    call = f"call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_REALTIME --FileId {file_id}"
+    click.echo(f"  {Path(sys.argv[0])} {call}")

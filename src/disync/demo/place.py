@@ -19,6 +19,8 @@ import click
 from disync.demo.seed import PROJECTS
 from disync.model.errors import Refused
 
+MARK = "made-by-disync-demo"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -48,6 +50,8 @@ def say(text: str) -> None:
 
 def stop_earlier(home: Path) -> None:
     """End the server that an earlier demo left running, and begin with an empty home."""
+    if home.is_dir() and any(home.iterdir()) and not (home / MARK).exists():
+        raise Refused(f"{home} holds other things than an earlier demo: the demo empties its home. Name another one.")
     with suppress(FileNotFoundError, ValueError, ProcessLookupError):
         pid = int((home / "server.pid").read_text())
         if b"disync" in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -58,6 +62,7 @@ def stop_earlier(home: Path) -> None:
                 time.sleep(0.1)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
+    (home / MARK).touch()
 
 
 def serve(home: Path, port: int, datahub_port: int) -> Place:

@@ -220,7 +220,7 @@ def _number(speed: Mapping[str, Any], member: str, problems: list[str]) -> float
         return None
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         number = 0.0
     if not 1 <= number <= 1_000_000:
         problems.append(f"$.setting.speed.{member}: this must be a number from 1 to 1000000.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,6 +21,8 @@ from disync.store.database import Store
 
 Resolve = Callable[[Connection, int, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 """(connection, workspace id, data source names) → the content of each that exists."""
+
+LONGEST_MESSAGE = 4000
 
 RENEW_SECONDS = 1.0
 """Leases are written this often; what is wanted is read at every tick."""
@@ -76,13 +79,14 @@ class StoreDispatch:
         return {Hold(r.file_id, r.epoch) for r in rows if r.desired == "RUN"}
 
     def finish(self, task: Task, error: TaskError | None) -> None:
+        cause = _storable(f"{error.code}: {error}") if error is not None else ""
         with self._store.write() as db:
             if error is None:
                 self._ended(db, task)
             elif not error.retry:
-                _stop_for_good(db, task.id, task.epoch, f"{error.code}: {error}")
+                _stop_for_good(db, task.id, task.epoch, cause)
             else:
-                _fail_over(db, task.id, task.epoch, f"{error.code}: {error}")
+                _fail_over(db, task.id, task.epoch, cause)
 
     def _ended(self, db: Connection, task: Task) -> None:
         row = instances.get(db, task.id)
@@ -142,7 +146,8 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put(db, self._task.id, checkpoint, now_ms())
-            checkpoints.keep_dirty(db, self._task.id, dirty, now_ms())
+            kept = [replace(row, row=_storable(row.row), reason=_storable(row.reason)) for row in dirty]
+            checkpoints.keep_dirty(db, self._task.id, kept, now_ms())
             return instances.count(
                 db, self._task.id, (tally.rows_read, tally.bytes_read), tally.rows_written, tally.rows_dirty
             )
@@ -150,6 +155,11 @@ class StoreLedger:
     def _guard(self, db: Connection) -> None:
         if not instances.is_current(db, self._task.id, self._task.epoch):
             raise Fenced("A newer run of this task has taken over.")
+
+
+def _storable(text: str) -> str:
+    """A text from outside as every store takes it, and short enough to be read."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_MESSAGE]
 
 
 def _start(row: Any) -> Start:

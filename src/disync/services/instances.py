@@ -148,13 +148,18 @@ def _object(param: Mapping[str, Any], member: str) -> Mapping[str, Any]:
 
 
 def _whole(parent: Mapping[str, Any], name: str, member: str, least: int) -> int | None:
-    value = parent.get(member)
+    value = _digits(parent.get(member))
     if value is None:
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1_000_000:
         raise Refused(f"StartParam.{name}.{member} must be a whole number from {least} to 1000000.")
+    return value
+
+
+def _digits(value: Any) -> Any:
+    """A number that came as text, as a number; all else as it is. Numbers longer than any that is meant stay text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        return int(value)
     return value
 
 
@@ -163,8 +168,7 @@ def _start(value: Any) -> Start | None:
         return None
     if value in ("earliest", "latest"):
         return Start(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
+    value = _digits(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
         return Start("time", value)
     raise Refused('StartParam.startTime must be a time in ms since 1970, "earliest" or "latest".')

@@ -82,6 +82,11 @@ class Workspaces:
             else:
                 rows.set_role(db, workspace.id, user_id, role.value)
 
+    def works_anywhere(self, caller: Caller) -> bool:
+        """Whether the caller may write in at least one workspace."""
+        with self._store.read() as db:
+            return caller.root or rows.has_role(db, caller.user_id, (Role.DEVELOPER, Role.OWNER))
+
     def members(self, caller: Caller, place: Place) -> Sequence[dict[str, Any]]:
         """`user_id`, `name` and `role` of each member."""
         with self._store.read() as db:

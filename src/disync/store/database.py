@@ -2,7 +2,8 @@
 
 `Store.read()` gives a connection that sees one moment; `Store.write()` one transaction, committed at the end and rolled
 back on an error. On SQLite a writer takes the write lock at its beginning (BEGIN IMMEDIATE), so that it waits its turn
-instead of failing half way. `Store.quick` is for the few statements that every request needs.
+instead of failing half way. `Store.quick` is for the few statements that every request needs, `Store.nonces` for
+what each of them leaves behind.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
+from disync.model.errors import BadConfig
+from disync.store.nonce_file import NonceFile
+from disync.store.nonces import NonceRows, Nonces
 from disync.store.quick import PostgresQuick, Quick, SqliteQuick
-from disync.store.schema import nonce
 
 BUSY_MS = 5000
 _OPEN_ATTEMPTS = 50
@@ -32,6 +34,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
+        self.nonces: Nonces = NonceFile(_nonces_path(engine)) if self.sqlite else NonceRows(lambda: self.quick)
         self._local = threading.local()
         self._all_quick: list[Quick] = []
         self._lock = threading.Lock()
@@ -51,29 +54,18 @@ class Store:
     @property
     def quick(self) -> Quick:
         """This thread's own connection for single statements, each a transaction of its own."""
-        return self._own("quick")
-
-    @property
-    def seen(self) -> Quick:
-        """The same, for nonces. With SQLite they have a file of their own, since every request writes one: so no
-        request waits while a worker's commit holds the main file's write lock."""
-        return self._own("seen" if self.sqlite else "quick")
-
-    def _own(self, name: str) -> Quick:
-        found: Quick | None = getattr(self._local, name, None)
+        found: Quick | None = getattr(self._local, "quick", None)
         if found is None:
-            found = self._open(name)
-            setattr(self._local, name, found)
+            found = self._local.quick = self._open_quick()
             with self._lock:
                 self._all_quick.append(found)
         return found
 
-    def _open(self, name: str) -> Quick:
+    def _open_quick(self) -> Quick:
         url = self.engine.url
-        if not self.sqlite:
-            return PostgresQuick(url.set(drivername="postgresql").render_as_string(hide_password=False))
-        path = Path(str(url.database))
-        return SqliteQuick(_nonces_path(path) if name == "seen" else path, BUSY_MS)
+        if self.sqlite:
+            return SqliteQuick(Path(str(url.database)), BUSY_MS)
+        return PostgresQuick(url.set(drivername="postgresql").render_as_string(hide_password=False))
 
     def alone(self, connection: Connection, name: str) -> None:
         """Until the end of this transaction, no other writer is in a section of this name."""
@@ -94,6 +86,7 @@ class Store:
                 quick.close()
             self._all_quick.clear()
         self._local = threading.local()
+        self.nonces.close()
         self.engine.dispose()
 
 
@@ -117,24 +110,11 @@ def _sqlite(home: Path) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     _use_wal(path)
-    _make_nonces(_nonces_path(path), engine.dialect)
     return engine
 
 
-def _nonces_path(path: Path) -> Path:
-    return path.with_name("nonces.db")
-
-
-def _make_nonces(path: Path, dialect: Dialect) -> None:
-    _use_wal(path)
-    made: list[ExecutableDDLElement] = [
-        CreateTable(nonce, if_not_exists=True),
-        *(CreateIndex(i, if_not_exists=True) for i in nonce.indexes),
-    ]
-    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000)
-    for statement in made:
-        connection.execute(str(statement.compile(dialect=dialect)))
-    connection.close()
+def _nonces_path(engine: Engine) -> Path:
+    return Path(str(engine.url.database)).with_name("nonces")
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -169,5 +149,5 @@ def _use_wal(path: Path) -> None:
 def _postgres(url: str) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise ValueError(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://")
+        raise BadConfig(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://.")
     return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16, hide_parameters=True)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 nonces = MetaData()
-"""Apart from the others: with SQLite it lies in a file of its own. See Store.seen."""
+"""Apart from the others: only PostgreSQL has it. See Store.nonces."""
 
 # SQLite only numbers rows by itself for a column of exactly this type.
 Id = BigInteger().with_variant(Integer, "sqlite")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
@@ -33,6 +34,12 @@ def page(db: Connection, user_id: str | None, offset: int, limit: int | None) ->
 def role(db: Connection, workspace_id: int, user_id: str) -> str | None:
     found = select(member.c.role).where(member.c.workspace_id == workspace_id, member.c.user_id == user_id)
     return db.execute(found).scalar_one_or_none()
+
+
+def has_role(db: Connection, user_id: str, roles: Sequence[str]) -> bool:
+    """Whether the user has one of the roles in any workspace."""
+    found = select(member.c.role).where(member.c.user_id == user_id, member.c.role.in_(roles))
+    return db.execute(found.limit(1)).first() is not None
 
 
 def set_role(db: Connection, workspace_id: int, user_id: str, given: str) -> None:

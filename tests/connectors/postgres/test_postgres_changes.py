@@ -347,8 +347,8 @@ def test_the_table_vanishes_under_the_task(place: Place) -> None:
 
 
 def test_two_tasks_in_one_schema(place: Place) -> None:
-    one, two = place.sink(PEOPLE, checkpointOwner="one"), place.sink(PEOPLE, checkpointOwner="two")
+    one, two = place.sink(PEOPLE, owner="one"), place.sink(PEOPLE, owner="two")
     flush(one, "1")
     flush(two, "2", epoch=7)
-    again = place.sink(PEOPLE, checkpointOwner="one").last()
+    again = place.sink(PEOPLE, owner="one").last()
     assert again is not None and (again.position, again.epoch) == ("1", 1)

@@ -14,7 +14,7 @@ from disync.model.connector import Connector, Site, Writer
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters, detect))
+    return PostgresWriter(Destination(address, parameters, site.owner, detect))
 
 
 CONNECTOR = Connector(

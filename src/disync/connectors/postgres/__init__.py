@@ -14,7 +14,7 @@ from disync.model.connector import Connector, Database, Site, Writer
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters))
+    return PostgresWriter(Destination(address, parameters, site.owner))
 
 
 def probe(content: Mapping[str, Any]) -> None:

@@ -56,9 +56,6 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     `schema`: where the tables are (public). `writeMode`: `replay` repeats inserts, updates and deletes by key, `insert`
     appends every change as a row with five more columns. `conflictMode`: what happens to an insert whose key is there:
     `replace` or `ignore`. `batchSize`: rows that are gathered before they are sent, inside one transaction.
-
-    `checkpointOwner` is DISync's own member: two tasks that write into one schema from sources whose streams have the
-    same names keep their checkpoints apart by it.
     """
 
     datasource: str
@@ -69,7 +66,6 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     conflict_mode: Literal["replace", "ignore"] = "replace"
     table_mapping_rule: dict[str, Any] | None = None
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
-    checkpoint_owner: str = ""
 
     @property
     def target_schema(self) -> str:

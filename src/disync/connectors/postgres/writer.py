@@ -40,6 +40,8 @@ class Destination:
 
     address: Address
     parameters: WriterParameters
+    owner: str
+    """Whose checkpoints these are: a split's id says it within its source only."""
     detect: Callable[[Connection], Dialect] = lambda _: POSTGRESQL
 
     @property
@@ -53,11 +55,6 @@ class Destination:
     @property
     def ignore(self) -> bool:
         return self.parameters.conflict_mode == "ignore"
-
-    @property
-    def owner(self) -> str:
-        """Whose checkpoints these are: a split's id says it within its source only."""
-        return self.parameters.checkpoint_owner
 
     def relation(self, table: Table) -> Relation:
         return Relation(self.schema, self.parameters.table or table.name)
