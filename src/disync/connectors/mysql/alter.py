@@ -25,13 +25,13 @@ class Step:
 class Views:
     """The tables as `known` so far and as `described` now.
 
-    `grown`: tables of which `known` is already newer than the statement, and to which columns were added only.
+    `altered`: tables of which `known` is already newer than the statement.
     """
 
     selection: Selection
     known: Mapping[Name, Shape]
     described: Mapping[Name, Shape]
-    grown: frozenset[Name]
+    altered: frozenset[Name]
 
 
 def steps(statement: Statement, views: Views) -> list[Step]:
@@ -67,9 +67,13 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
     if old is None:
         came = any(target == name and source in views.known for source, target in statement.renames)
         return [] if came else [Step("CREATETABLE", empty, new.table)]
-    before = ddl.undone(statement, new.table) if name in views.grown and statement.verb == "ALTER" else old.table
+    unseen = name in views.altered and statement.verb == "ALTER"
+    before = ddl.undone(statement, new.table) if unseen else old.table
+    ways = ddl.steps(statement, before, new.table)
+    if unseen and ddl.modifies(statement) and "MODIFYCOLUMN" not in [kind for kind, _ in ways]:
+        ways.append(("MODIFYCOLUMN", new.table))  # from what, nobody knows any more
     found = []
-    for kind, table in ddl.steps(statement, before, new.table):
+    for kind, table in ways:
         found.append(Step(kind, before, table))
         before = table
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from disync.connectors.mysql.schema import Name
 from disync.model.data import Column, Table
+from disync.model.types import Kind
 
 _TOKEN = re.compile(
     r"(?P<comment>/\*(?![!M]).*?\*/|--[ \t\r\n].*?(?:\n|$)|--$|#.*?(?:\n|$)|/\*M?!\d*|\*/)"
@@ -45,18 +46,23 @@ class Statement:
     """`verb` is one of ALTER, CREATE, DROP, RENAME, TRUNCATE (of tables), DML, or "" for all else.
 
     `tables`: those it names as its objects. `renames`: (old, new) of tables. `words`: all of it, upper case, with
-    identifiers as they are.
+    identifiers unquoted; `written`: the same as it was.
     """
 
     verb: str
     tables: tuple[Name, ...] = ()
     renames: tuple[tuple[Name, Name], ...] = ()
     words: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
 
 def parse(text: str, database: str) -> Statement:
     """What a QUERY event says; `database` is the one that names without one belong to."""
     tokens = _tokens(text)
+    return replace(_parsed(tokens, database), written=tuple(tokens))
+
+
+def _parsed(tokens: Sequence[str], database: str) -> Statement:
     words = tuple(token.upper() for token in tokens)
     if not words:
         return Statement("")
@@ -194,22 +200,55 @@ def steps(statement: Statement, before: Table, after: Table) -> list[tuple[str, 
 
 
 def undone(statement: Statement, after: Table) -> Table:
-    """The table as it was before an ALTER that only added columns: the best that can be said without having seen it."""
-    words = statement.words
-    added = set()
-    for place, word in enumerate(words):
+    """The table as it was before an ALTER, as far as the statement's words tell: what was not seen then is gone.
+
+    A dropped column comes back by its name only; nobody knows any more what it was.
+    """
+    added, dropped, old_names = set(), [], {}
+    for place, word in enumerate(statement.words):
+        at = place + 1
         if word == "ADD":
-            at = place + 1
-            at += words[at : at + 1] == ("COLUMN",)
-            at += 3 if words[at : at + 3] == ("IF", "NOT", "EXISTS") else 0
-            added |= set(words[at : at + 1])
-    return replace(after, columns=tuple(column for column in after.columns if column.name.upper() not in added))
+            added |= set(_column_at(statement, at))
+        elif word == "DROP":
+            dropped += _column_at(statement, at)
+        elif word in ("CHANGE", "RENAME"):
+            names = _column_at(statement, at, 3)
+            if word == "CHANGE" or statement.words[at : at + 1] == ("COLUMN",):
+                old_names[names[-1] if word == "RENAME" else "".join(names[1:2])] = names[0] if names else ""
+    there = {column.name.upper() for column in after.columns}
+    columns = [
+        replace(column, name=_first_case(statement, old_names.get(column.name.upper(), "")) or column.name)
+        for column in after.columns
+        if column.name.upper() not in added
+    ]
+    lost = [Column(_first_case(statement, name), Kind.STRING) for name in dropped if name not in there | _NO_COLUMNS]
+    return replace(after, columns=tuple(columns + lost))
+
+
+_NO_COLUMNS = frozenset({"INDEX", "KEY", "PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "PERIOD"})
+
+
+def _column_at(statement: Statement, at: int, count: int = 1) -> list[str]:
+    """The words that follow COLUMN and IF [NOT] EXISTS, which may be left out."""
+    words = statement.words
+    while words[at : at + 1] and words[at] in ("COLUMN", "IF", "NOT", "EXISTS"):
+        at += 1
+    return list(words[at : at + count])
+
+
+def _first_case(statement: Statement, name: str) -> str:
+    """A name as the statement wrote it."""
+    return next((written for written in statement.written if written.upper() == name), name)
 
 
 def only_adds(statement: Statement) -> bool:
     """Whether a table's earlier columns are still its first ones after the statement."""
     other = {"DROP", "CHANGE", "MODIFY", "RENAME", "FIRST", "AFTER", "CONVERT", "CHARACTER", "CHARSET", "COLLATE"}
     return statement.verb == "ALTER" and not other & set(statement.words)
+
+
+def modifies(statement: Statement) -> bool:
+    return bool({"MODIFY", "CHANGE", "CONVERT"} & set(statement.words))
 
 
 def _typed(column: Column) -> tuple[object, ...]:

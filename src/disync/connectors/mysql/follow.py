@@ -241,12 +241,12 @@ class Follower:
 
     def _describe(self, statement: Statement, text: str, before: Position) -> Iterator[data.Event]:
         """Read the schema again and tell what has changed; the last of several changes has the new position."""
-        grown = frozenset(name for name, only in self._altered.items() if only)
+        altered = frozenset(self._altered)
         described, self._altered, mark = self._history.since(replace(self._place, schema=UNSETTLED))
         self._plans, self._maps = {}, {}
         self._place = replace(self._place, schema=mark)
         self._told = after = before if self._inside else self._here()
-        views = Views(self._history.selection, dict(self._shapes), described, grown)
+        views = Views(self._history.selection, dict(self._shapes), described, altered)
         found = alter.steps(statement, views)
         # Other tables stay as they are known: their statements, if there are any, are still to come.
         self._shapes = alter.known_after(statement, views)
