@@ -122,18 +122,11 @@ class World:
         children = psutil.Process(self.service.process.pid).children()
         return [child for child in children if "worker" in child.cmdline()]
 
-    def kill_the_holder(self) -> None:
-        """kill -9 whichever worker runs the task: the other may run it afterwards."""
-        holder = (
-            next(
-                line
-                for line in reversed(self.service.log.splitlines())
-                if "run begins" in line and f"task={self.file_id} " in line
-            )
-            .rpartition("worker=")[2]
-            .rpartition("-")[2]
-        )
-        os.kill(int(holder), signal.SIGKILL)
+
+def kill_the_holder(service: servers.Service, file_id: str) -> None:
+    """kill -9 whichever worker runs the task: another may run it afterwards."""
+    begun = [line for line in service.log.splitlines() if "run begins" in line and f"task={file_id} " in line]
+    os.kill(int(begun[-1].rpartition("worker=")[2].rpartition("-")[2]), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +171,7 @@ def test_workers_killed_again_and_again_while_records_move(service: servers.Serv
     producer.start()
     for round_ in range(1, rounds + 1):
         until(lambda bound=round_: total(world.arrived()) > bound * 5000)  # type: ignore[misc]
-        world.kill_the_holder()
+        kill_the_holder(service, world.file_id)
         until(lambda: world.state() != "RUN")
         until(lambda: world.state() == "RUN")
     producer.join()
@@ -191,7 +184,7 @@ def test_a_worker_killed_between_the_targets_acceptance_and_the_checkpoint(servi
         world = World(service, "between", f"http://{between.address}")
         until(lambda: world.state() == "RUN")
         for puts in (1, 3, 7):
-            between.arm(puts, world.kill_the_holder)
+            between.arm(puts, lambda: kill_the_holder(service, world.file_id))
             first = total(world.arrived())
             world.publish(first, first + 4000)
             assert between.struck.wait(30)
