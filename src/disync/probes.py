@@ -9,8 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from disync.gateway.rpc import Gateway
 from disync.store import instances
 from disync.store.database import Store
 
@@ -20,8 +21,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Probes:
     """`ready` tells whether all workers are up."""
 
-    def __init__(self, gateway: ASGIApp, store: Store, requests: Requests, ready: Callable[[], bool]) -> None:
+    def __init__(self, gateway: Gateway, store: Store, requests: Requests, ready: Callable[[], bool]) -> None:
         self._gateway = gateway
+        # Only ever asked with path `/`, so no probe is missed.
+        self.answer_now = gateway.answer_now
         self._store = store
         self._ready = ready
         self._registry = CollectorRegistry()

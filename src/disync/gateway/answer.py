@@ -30,6 +30,19 @@ class Answer(msgspec.Struct, frozen=True):
     document: Mapping[str, Any]
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """An answer in the form that the client reads, ready to be sent."""
+
+    status: int
+    media_type: bytes
+    request_id: str
+    body: bytes
+
+
+def complete(request_id: str, answer: Answer, xml: bool = False) -> Reply:
+    return Reply(answer.status, XML_TYPE if xml else JSON_TYPE, request_id, render(answer, xml))
+
+
 def succeeded(operation: Operation, request_id: str, payload: Mapping[str, Any]) -> Answer:
     """The payload under the members that the spec declares for this operation's envelope."""
     document = _envelope(operation, request_id, success=True)

@@ -21,6 +21,9 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9\-_.~]*", re.ASCII).fullmatch
 _ENCODED = [chr(b) if _UNRESERVED(chr(b)) and b < 128 else f"%{b:02X}" for b in range(256)]
 
 
+Headers = Mapping[bytes, bytes]
+
+
 class Request(msgspec.Struct, frozen=True):
     """`query` as on the wire, without the question mark; header names in lower case, header values as on the wire."""
 
@@ -49,13 +52,18 @@ def encode(text: str) -> str:
     return "".join(map(_ENCODED.__getitem__, text.encode()))
 
 
-def media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+def header(headers: Headers, name: bytes) -> str:
+    """A header's text, "" if it is not there. Latin-1, as the clients sign them."""
+    return headers.get(name, b"").strip().decode("latin-1")
 
 
-def header_map(request: Request) -> dict[str, str]:
-    """Header values by name. Latin-1, as the clients sign them. Refuses a name twice: which one was signed?"""
-    headers = {name.decode("latin-1"): value.decode("latin-1").strip() for name, value in request.headers}
+def media_type(headers: Headers) -> str:
+    return header(headers, b"content-type").partition(";")[0].strip().lower()
+
+
+def header_map(request: Request) -> dict[bytes, bytes]:
+    """Header values by name, as on the wire. Refuses a name twice: which one was signed?"""
+    headers = dict(request.headers)
     if len(headers) != len(request.headers):
         seen: set[bytes] = set()
         for name, _ in request.headers:
@@ -65,7 +73,7 @@ def header_map(request: Request) -> dict[str, str]:
     return headers
 
 
-def read_parameters(request: Request, headers: Mapping[str, str], signed_json: bool) -> Parameters:
+def read_parameters(request: Request, headers: Headers, signed_json: bool) -> Parameters:
     """Query and form together. `signed_json`: a JSON body's members count too, as RPC 1.0 signs them."""
     query = _pairs(request.query)
     form: Mapping[str, str] = {}

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import msgspec
 
 from disync.gateway import signature
-from disync.gateway.answer import JSON_TYPE, XML_TYPE, Answer, failed, refused, render, succeeded
+from disync.gateway.answer import Answer, Reply, complete, failed, refused, succeeded
 from disync.gateway.parameters import convert
-from disync.gateway.protocol import MAX_LINE, RequestProtocol
+from disync.gateway.protocol import INLINE_BYTES, MAX_LINE, RequestProtocol
 from disync.gateway.request import Request
 from disync.gateway.signature import Claim, Credential, Message
 from disync.gateway.spec import Operation, Spec
@@ -44,9 +44,6 @@ MAX_DRAIN = 4 * MAX_BODY
 
 NONCE_SECONDS = 31 * 60
 """How long `Nonces` must remember: a timestamp may lie 15 minutes ahead and is good for 15 minutes after."""
-
-_INLINE_BYTES = 64 * 1024
-"""A request larger than this is always worked on in a thread: its decoding alone would hold up the event loop."""
 
 _METHODS = frozenset(("GET", "POST", "PUT"))
 
@@ -141,25 +138,50 @@ class Gateway:
         try:
             body = await _read_body(scope, receive)
         except ApiError as error:
-            await _send(send, request_id, failed(error, request_id), xml=False, close=True)
+            await _send(send, complete(request_id, failed(error, request_id)), close=True)
             return
         if body is None:
             return
         outcome = await self._outcome(request_id, _request(scope, body))
-        status = await _send(send, request_id, outcome.answer, outcome.xml)
-        if self._observe is not None:
-            self._observe(outcome.action, status, time.perf_counter() - began)
+        await _send(send, self._reply(began, request_id, outcome))
+
+    def answer_now(self, request: Request) -> Reply | None:
+        """The whole answer where no thread is needed for it; None where the request must take the way above."""
+        began = time.perf_counter()
+        request_id = os.urandom(16).hex()
+        outcome = self._begin(request_id, request)
+        return self._reply(began, request_id, outcome) if isinstance(outcome, Outcome) else None
 
     async def _outcome(self, request_id: str, request: Request) -> Outcome:
+        begun = self._begin(request_id, request)
+        if isinstance(begun, Outcome):
+            return begun
         threads = asyncio.get_running_loop().run_in_executor
-        if not self._inline or len(request.body) + len(request.query) > _INLINE_BYTES:
+        if begun is None:
             return await threads(self._threads, self._admit_and_perform, request_id, request)
+        return await threads(self._threads, self._perform, request_id, begun)
+
+    def _begin(self, request_id: str, request: Request) -> Outcome | Admitted | None:
+        """As far as a request gets on the event loop: to its end, to the door of its operation, or nowhere."""
+        if not self._inline or len(request.body) + len(request.query) > INLINE_BYTES:
+            return None
         admitted = self._admit(request_id, request)
-        if isinstance(admitted, Outcome):
+        if isinstance(admitted, Outcome) or not getattr(admitted.handler, "inline", False):
             return admitted
-        if getattr(admitted.handler, "inline", False):
-            return self._perform(request_id, admitted)
-        return await threads(self._threads, self._perform, request_id, admitted)
+        return self._perform(request_id, admitted)
+
+    def _reply(self, began: float, request_id: str, outcome: Outcome) -> Reply:
+        reply = self._complete(request_id, outcome)
+        if self._observe is not None:
+            self._observe(outcome.action, reply.status, time.perf_counter() - began)
+        return reply
+
+    def _complete(self, request_id: str, outcome: Outcome) -> Reply:
+        """A 500 where an operation returned what no form can hold."""
+        try:
+            return complete(request_id, outcome.answer, outcome.xml)
+        except Exception as error:
+            return complete(request_id, _failure(error, outcome.action, request_id), outcome.xml)
 
     def _admit_and_perform(self, request_id: str, request: Request) -> Outcome:
         admitted = self._admit(request_id, request)
@@ -277,20 +299,13 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
     return b"".join(chunks)
 
 
-async def _send(send: Send, request_id: str, answer: Answer, xml: bool, close: bool = False) -> int:
-    """Returns the status sent: 500 where an operation returned what no form can hold."""
-    try:
-        body = render(answer, xml)
-    except Exception as error:
-        answer = _failure(error, answer.root, request_id)
-        body = render(answer, xml)
+async def _send(send: Send, reply: Reply, close: bool = False) -> None:
     headers = [
-        (b"content-type", XML_TYPE if xml else JSON_TYPE),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-acs-request-id", request_id.encode()),
+        (b"content-type", reply.media_type),
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"x-acs-request-id", reply.request_id.encode()),
     ]
     if close:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-    return answer.status
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 
 from disync.gateway.parameters import missing
-from disync.gateway.request import Parameters, Request, encode, header_map, read_parameters
+from disync.gateway.request import Headers, Parameters, Request, encode, header, header_map, read_parameters
 from disync.model.errors import ApiError, ParamInvalid
 
 WINDOW = 15 * 60
@@ -35,14 +35,15 @@ PROTOCOL = frozenset(
 )
 """Parameters of the protocol; no operation has one of the same name (a test holds the spec to it)."""
 
-_FIELD = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)").findall
+_FIELD = re.compile(r"(Credential|SignedHeaders)=([^,\s]+)").findall
 _ACS3_MANDATORY = {
-    "x-acs-action": "Action",
-    "x-acs-version": "Version",
-    "x-acs-date": "Timestamp",
-    "x-acs-signature-nonce": "SignatureNonce",
-    "x-acs-content-sha256": "ContentSha256",
+    b"x-acs-action": "Action",
+    b"x-acs-version": "Version",
+    b"x-acs-date": "Timestamp",
+    b"x-acs-signature-nonce": "SignatureNonce",
+    b"x-acs-content-sha256": "ContentSha256",
 }
+_SIGNATURE = "Signature="
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 
 
@@ -83,7 +84,7 @@ class Message(msgspec.Struct, frozen=True):
     """A request with its headers and parameters decoded, once."""
 
     request: Request
-    headers: Mapping[str, str]
+    headers: Headers
     parameters: Parameters
 
     @property
@@ -102,7 +103,7 @@ class Claim(msgspec.Struct, frozen=True):
     action: str
     version: str
     token: str | None = None
-    signed_headers: tuple[str, ...] = ()
+    signed_headers: tuple[bytes, ...] = ()
 
 
 CredentialOf = Callable[[str], Credential | None]
@@ -116,13 +117,13 @@ def verify(request: Request, credential_of: CredentialOf, now: float) -> Verifie
 
 def read(request: Request) -> Message:
     headers = header_map(request)
-    acs3 = headers.get("authorization", "").startswith("ACS3-")
+    acs3 = headers.get(b"authorization", b"").lstrip().startswith(b"ACS3-")
     return Message(request, headers, read_parameters(request, headers, signed_json=not acs3))
 
 
 def identify(message: Message) -> Claim:
     """The claim, with every mandatory member of its scheme present and well formed."""
-    authorization = message.headers.get("authorization", "")
+    authorization = header(message.headers, b"authorization")
     claim = _acs3_claim(message, authorization) if authorization.startswith("ACS3-") else _rpc_claim(message)
     if len(claim.nonce) > 128 or not claim.nonce.isprintable():
         raise ParamInvalid("SignatureNonce", "must be at most 128 printable characters")
@@ -162,14 +163,20 @@ def _is_key_id(text: str) -> bool:
     return len(text) <= 128 and text.isascii() and text.isprintable()
 
 
-def _fresh(text: str, now: float) -> float:
+@lru_cache(64)
+def _seconds(text: str) -> float:
+    """Seconds since 1970. All requests of one second send the same text, so it is worth remembering."""
     try:
         if not _TIMESTAMP.fullmatch(text):
             raise ValueError(text)
-        timestamp = datetime.fromisoformat(text).timestamp()
+        return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         what = "Specified time stamp or date value is not well formatted."
         raise ApiError(400, "InvalidTimeStamp.Format", what) from None
+
+
+def _fresh(text: str, now: float) -> float:
+    timestamp = _seconds(text)
     if abs(now - timestamp) > WINDOW:
         raise ApiError(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
     return timestamp
@@ -241,51 +248,57 @@ def _incomplete(why: str) -> ApiError:
 
 
 def _acs3_claim(message: Message, authorization: str) -> Claim:
-    scheme, _, rest = authorization.partition(" ")
-    fields = dict(_FIELD(rest))
-    if scheme not in DIGESTS or len(fields) != 3:
+    begin = authorization.find(_SIGNATURE)
+    end = authorization.find(",", begin)
+    if end < 0:
+        end = len(authorization)
+    signature = authorization[begin + len(_SIGNATURE) : end].strip() if begin > 0 else ""
+    scheme, key_id, signed = _signer(authorization[:begin] + authorization[end:])
+    if scheme not in DIGESTS or not (key_id and signed and signature):
         raise _incomplete(f"Authorization must be {' or '.join(DIGESTS)} with: Credential, SignedHeaders, Signature.")
     headers = message.headers
-    for header, name in _ACS3_MANDATORY.items():
-        if not headers.get(header):
-            raise missing(name)
-    signed = _signed_headers(fields["SignedHeaders"])
+    given = {name: header(headers, name) for name in _ACS3_MANDATORY}
+    for name, text in given.items():
+        if not text:
+            raise missing(_ACS3_MANDATORY[name])
     _check_signed_headers(signed, headers, bool(message.request.body))
     return Claim(
         scheme=scheme,
-        access_key_id=fields["Credential"],
-        signature=fields["Signature"],
-        nonce=headers["x-acs-signature-nonce"],
-        timestamp=headers["x-acs-date"],
-        action=headers["x-acs-action"],
-        version=headers["x-acs-version"],
-        token=headers.get("x-acs-security-token"),
+        access_key_id=key_id,
+        signature=signature,
+        nonce=given[b"x-acs-signature-nonce"],
+        timestamp=given[b"x-acs-date"],
+        action=given[b"x-acs-action"],
+        version=given[b"x-acs-version"],
+        token=header(headers, b"x-acs-security-token") if b"x-acs-security-token" in headers else None,
         signed_headers=signed,
     )
 
 
-@lru_cache(256)
-def _signed_headers(text: str) -> tuple[str, ...]:
-    """The client's own list. Clients of one kind send the same, so it is worth remembering."""
-    names = text.split(";")
+@lru_cache(128)
+def _signer(text: str) -> tuple[str, str, tuple[bytes, ...]]:
+    """Scheme, access key id and signed headers. A client sends the same each time, so it is worth remembering."""
+    scheme, _, rest = text.partition(" ")
+    fields = dict(_FIELD(rest))
+    names = fields["SignedHeaders"].split(";") if "SignedHeaders" in fields else []
     if names != sorted(set(names)):
         raise _incomplete("SignedHeaders must be sorted and without repetition.")
-    return tuple(names)
+    return scheme, fields.get("Credential", ""), tuple(name.encode("latin-1") for name in names)
 
 
-def _check_signed_headers(signed: tuple[str, ...], headers: Mapping[str, str], has_body: bool) -> None:
-    for name in headers:
-        if name not in signed and (name.startswith("x-acs-") or (has_body and name == "content-type")):
-            raise _incomplete(f"SignedHeaders must contain: {name}.")
+def _check_signed_headers(signed: tuple[bytes, ...], headers: Headers, has_body: bool) -> None:
+    for name in headers.keys() - signed:
+        if name.startswith(b"x-acs-") or (has_body and name == b"content-type"):
+            raise _incomplete(f"SignedHeaders must contain: {name.decode('latin-1')}.")
     for name in signed:
         if name not in headers:
-            raise _incomplete(f"SignedHeaders names a header that is not there: {name[:100]}.")
+            raise _incomplete(f"SignedHeaders names a header that is not there: {name[:100].decode('latin-1')}.")
 
 
 def _prove_acs3(message: Message, claim: Claim, secret: str) -> None:
     algorithm = DIGESTS[claim.scheme]
     content = _digest(algorithm, message.request.body)
-    intact = _same(message.headers["x-acs-content-sha256"], content)
+    intact = _same(header(message.headers, b"x-acs-content-sha256"), content)
     pairs = sorted(message.parameters.query.items())
     canonical = _canonical_request(message, claim, _canonical_query(pairs, True), content)
     to_sign = _acs3_string_to_sign(claim.scheme, canonical)
@@ -315,8 +328,8 @@ def _canonical_query(pairs: list[tuple[str, str]], encode_names: bool) -> str:
 
 def _canonical_request(message: Message, claim: Claim, query: str, content: str) -> str:
     headers = message.headers
-    lines = "".join([f"{name}:{headers[name]}\n" for name in claim.signed_headers])
-    names = ";".join(claim.signed_headers)
+    lines = b"".join([b"%b:%b\n" % (name, headers[name].strip()) for name in claim.signed_headers]).decode("latin-1")
+    names = b";".join(claim.signed_headers).decode("latin-1")
     return f"{message.request.method}\n{message.request.path}\n{query}\n{lines}\n{names}\n{content}"
 
 

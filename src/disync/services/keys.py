@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,9 @@ from disync.store.vault import Vault
 _LETTERS = string.ascii_letters + string.digits
 _KIND = "access_key"
 _REMEMBERED = 4096
+
+KNOWN_SECONDS = 1.0
+"""How long another process's change of a key may go unnoticed here; one made in this process counts at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,29 @@ class NewKey:
         return f"NewKey({hint(self.id)})"
 
 
+_UNKNOWN: tuple[float, Key | None] = (float("-inf"), None)
+
+
 class Keys:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
         self._opened: dict[tuple[str, bytes], str] = {}
+        self._known: dict[str, tuple[float, Key]] = {}
 
     def find(self, access_key_id: str) -> Key | None:
-        """The key of a request; asked for each one, so a key that was switched off stops working at once."""
-        lookup = _lookup(access_key_id)
-        row = rows.find(self._store.quick, lookup)
-        if row is None:
-            return None
-        sealed, active, user_id, name, root = row
-        return Key(self._secret(lookup, sealed), bool(active), Caller(user_id, name, bool(root)))
+        """The key of a request. A key that was switched off stops working within KNOWN_SECONDS; a new one is found
+        at once, since what is not there is not remembered."""
+        now = time.monotonic()
+        until, key = self._known.get(access_key_id, _UNKNOWN)
+        if now < until:
+            return key
+        key = self._read(access_key_id)
+        if key is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[access_key_id] = now + KNOWN_SECONDS, key
+        return key
 
     def create_user(self, user_id: str, name: str = "", root: bool = False) -> None:
         if not user_id or len(user_id) > 64 or not user_id.isprintable():
@@ -103,6 +116,7 @@ class Keys:
             raise Refused(f"The access key {found.hint} belongs to another user.")
         elif self._secret(lookup, found.secret) != key.secret:
             rows.change(db, lookup, secret=sealed)
+            self._known.clear()
 
     def reseal(self, db: Connection) -> int:
         """Seal what an older key of the key file seals with the first one; how many there were."""
@@ -121,6 +135,15 @@ class Keys:
         with self._store.write() as db:
             if not rows.change(db, _lookup(access_key_id), active=active):
                 raise Refused(f"There is no access key {hint(access_key_id)}.")
+        self._known.clear()
+
+    def _read(self, access_key_id: str) -> Key | None:
+        lookup = _lookup(access_key_id)
+        row = rows.find(self._store.quick, lookup)
+        if row is None:
+            return None
+        sealed, active, user_id, name, root = row
+        return Key(self._secret(lookup, sealed), bool(active), Caller(user_id, name, bool(root)))
 
     def _secret(self, lookup: str, sealed: bytes) -> str:
         """Opened once a process: the cache is asked with the sealed bytes, so a new secret is a new entry."""
