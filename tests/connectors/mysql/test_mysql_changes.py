@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 import mariadb
 from conftest import Database, Log, changes_in
-from disync.connectors.mysql import position
+from disync.connectors.mysql import position, stream
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.data import Batch, Event, Idle, Position, SchemaChange
 from disync.model.errors import BadConfig, PositionGone, Unreachable
@@ -270,6 +271,24 @@ def test_a_server_that_is_killed_and_comes_back(own_server: Database) -> None:
     database.server.start()
     database.run("INSERT INTO t VALUES (2, 'b')")
     assert [row[0] for _, row in changes_in(Log(database, database.reader("t"), last).rows(1))] == [2]
+
+
+def test_c45_a_server_that_falls_silent_is_noticed(own_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 1)
+    database = own_server
+    database.run(TABLE)
+    log = Log(database, database.reader("t"))
+    began = time.monotonic()
+    log.until(lambda event, _: time.monotonic() - began > 2.5)  # heartbeats alone keep a quiet connection alive
+    process = database.server.process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(Unreachable, match="heartbeat"):
+            log.until(lambda event, _: time.monotonic() - began > 20)
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def test_close_ends_a_reader_that_waits(database: Database) -> None:

@@ -61,6 +61,7 @@ class Session:
             self._connection: Any = _Connection(
                 host=address.host,
                 port=address.port,
+                database=address.database or None,
                 user=address.user,
                 password=address.password.encode(),
                 charset="utf8mb4",
