@@ -64,6 +64,8 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
         return [_renamed(old, renames[name], views)] if old else []
     if new is None:
         return []  # gone by now; the statement that took it away is still to come
+    if statement.verb == "CREATE":
+        return _created(statement, name, old, new, views)
     if old is None:
         came = any(target == name and source in views.known for source, target in statement.renames)
         return [] if came else [Step("CREATETABLE", empty, new.table)]
@@ -77,6 +79,15 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
         found.append(Step(kind, before, table))
         before = table
     return found
+
+
+def _created(statement: Statement, name: Name, old: Shape | None, new: Shape, views: Views) -> list[Step]:
+    empty = Table(schema.table_name(views.selection, name))
+    made = Step("CREATETABLE", empty, new.table)
+    if old is None or name in views.altered:
+        return [made]
+    # IF NOT EXISTS has done nothing to a table that was there; OR REPLACE has taken its rows.
+    return [Step("DROPTABLE", old.table, empty), made] if statement.words[1:3] == ("OR", "REPLACE") else []
 
 
 def _renamed(old: Shape, target: Name, views: Views) -> Step:

@@ -242,7 +242,10 @@ class Follower:
     def _describe(self, statement: Statement, text: str, before: Position) -> Iterator[data.Event]:
         """Read the schema again and tell what has changed; the last of several changes has the new position."""
         altered = frozenset(self._altered)
-        described, self._altered, mark = self._history.since(replace(self._place, schema=UNSETTLED))
+        described, self._altered, mark = self._history.since(
+            # From behind this statement, which may itself stand inside of a transaction.
+            replace(self._place, at=self._offset % ADDRESSABLE, schema=UNSETTLED)
+        )
         self._plans, self._maps = {}, {}
         self._place = replace(self._place, schema=mark)
         self._told = after = before if self._inside else self._here()
