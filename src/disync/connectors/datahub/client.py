@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -145,8 +145,8 @@ class Client:
         wanted: Any = kind or _Nothing
         try:
             found: _T = msgspec.json.decode(data or b"{}", type=wanted)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            raise Unreachable(f"DataHub at {self._content.endpoint} sent an answer without sense: {error}.") from error
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise Unreachable(f"DataHub at {self._content.endpoint} sent an answer without sense.") from error
         return found
 
 
@@ -154,7 +154,7 @@ def _schema(text: str) -> Schema:
     try:
         return schema.parse(text)
     except Malformed as error:
-        raise Unreachable(f"DataHub describes a topic in a way that cannot be read: {error}.") from error
+        raise Unreachable("DataHub describes a topic in a way that cannot be read.") from error
 
 
 def _end(text: str) -> int:
@@ -187,11 +187,14 @@ class _Schemas(msgspec.Struct, rename="pascal"):
     page_count: int = 1
 
 
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{1,32}\Z")]
+
+
 class _Shard(msgspec.Struct, rename="pascal"):
     shard_id: str
     state: str
-    begin_hash_key: str
-    end_hash_key: str
+    begin_hash_key: _Hash
+    end_hash_key: _Hash
     parent_shard_ids: list[str] | None = None
 
 

@@ -7,22 +7,26 @@ topic twice, which is what at-least-once means. Redirects are not followed, cert
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
-from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
+from urllib3 import exceptions
 
-from disync.connectors.datahub.config import Content
+from disync.connectors.datahub.config import Content, endpoint_of
+from disync.connectors.datahub.pool import pool_of
 from disync.connectors.datahub.wire import frame
 from disync.connectors.datahub.wire.sign import authorization
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 
 JSON = "application/json"
 MAX_ANSWER = 64 * 1024 * 1024
+_MAX_ERROR = 64 * 1024
+_PIECE = 1024 * 1024
 RETRY_SECONDS = 10.0
 """How long a call is repeated before the run gives up; the failover rule takes over from there."""
 
@@ -53,9 +57,17 @@ class _Busy(Exception):
     """The service asks for patience."""
 
 
+class _Oversized(Exception):
+    """An answer is longer than any that is meant for us."""
+
+
 class _Error(msgspec.Struct, rename="pascal"):
     error_code: str
     error_message: str = ""
+
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+_LONGEST_TEXT = 200
 
 
 class Connection:
@@ -63,21 +75,15 @@ class Connection:
 
     def __init__(self, content: Content, retry_seconds: float = RETRY_SECONDS, read_seconds: float = 30.0) -> None:
         self._content = content
-        base = urlsplit(content.endpoint.rstrip("/"))
-        self._origin = f"{base.scheme}://{base.netloc}"
-        self._prefix = base.path
+        self._endpoint = endpoint_of(content.endpoint)
         self._retry_seconds = retry_seconds
         self._closed = threading.Event()
-        self._pool = urllib3.PoolManager(
-            maxsize=64,
-            retries=False,
-            timeout=urllib3.Timeout(connect=min(5.0, read_seconds), read=read_seconds),
-        )
+        self._pool = pool_of(self._endpoint, read_seconds)
 
     def close(self) -> None:
         """Wake whoever waits, and let go of the connections. May be called twice."""
         self._closed.set()
-        self._pool.clear()
+        self._pool.close()
 
     @property
     def closed(self) -> bool:
@@ -115,10 +121,10 @@ class Connection:
             try:
                 return self._send(method, path, body, {"Content-Type": content_type, **extra})
             except _Busy as error:
-                failure = Unreachable(f"DataHub at {self._content.endpoint} cannot take the call now: {error}.")
-            except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+                failure = Unreachable(f"DataHub at {self._endpoint} cannot take the call now: {error}.")
+            except (exceptions.NewConnectionError, exceptions.ConnectTimeoutError) as error:
                 failure = self._silent(error)
-            except urllib3.exceptions.HTTPError as error:
+            except exceptions.HTTPError as error:
                 failure = self._silent(error)
                 if not again:
                     raise failure from error
@@ -128,7 +134,7 @@ class Connection:
 
     def _silent(self, error: Exception) -> Unreachable:
         return Unreachable(
-            f"DataHub at {self._content.endpoint} does not answer: {error}. "
+            f"DataHub at {self._endpoint} does not answer: {_why(error)}. "
             "Check the endpoint of the data source, and that the service runs."
         )
 
@@ -141,39 +147,38 @@ class Connection:
             **headers,
         }
         key = self._content
-        path = self._prefix + path
+        path = self._endpoint.path + path
         sent["Authorization"] = authorization(key.access_id, key.access_key, method, path, "", sent)
-        answer = self._pool.request(
+        answer = self._pool.urlopen(
             method,
-            self._origin + path,
+            path,
             body=body or None,
             headers=sent,
             redirect=False,
             decode_content=False,
-            preload_content=True,
+            preload_content=False,
         )
         try:
-            encoding = answer.headers.get("Content-Encoding", "")
-            raw = int(answer.headers.get("x-datahub-content-raw-size") or 0)
-            data = frame.decompress(answer.data, encoding, raw, MAX_ANSWER)
+            data = _plain(answer)
+        except _Oversized:
+            raise Unreachable(f"DataHub at {self._endpoint} sent an answer that is too long.") from None
         except ValueError as error:
-            raise Unreachable(f"DataHub at {key.endpoint} sent an answer that cannot be read: {error}.") from error
+            if answer.status >= 300:
+                raise self._failure(answer.status, b"") from error
+            raise Unreachable(f"DataHub at {self._endpoint} sent an answer that cannot be read.") from error
         if answer.status < 300:
             return data
         raise self._failure(answer.status, data)
 
     def _failure(self, status: int, data: bytes) -> Exception:
-        try:
-            told = msgspec.json.decode(data, type=_Error)
-        except (msgspec.MsgspecError, UnicodeError):
-            told = _Error("", data[:200].decode("utf-8", "replace"))
+        told = _told(data)
         code, text = told.error_code, told.error_message
         if code in _BUSY or status in (429, 502, 503, 504) or (status >= 500 and code not in _GONE):
-            return _Busy(f"{code or status}: {text}")
+            return _Busy(f"{code}: {text}" if code else f"HTTP {status}")
         return self._rejection(code, status, text)
 
     def _rejection(self, code: str, status: int, text: str) -> TaskError:
-        where = f"DataHub at {self._content.endpoint}"
+        where = f"DataHub at {self._endpoint}"
         if code in _GONE:
             return Gone(f"{where}: {code}: {text}", code)
         if code in KEY_CODES:
@@ -184,7 +189,51 @@ class Connection:
         elif code.startswith("NoSuch"):
             message = f"{where}: {code}: {text}. Create it, or correct the data source or the step."
         elif not code:
-            message = f"{where} answers with HTTP {status} and not as DataHub does. Check the endpoint: {text}"
+            message = f"{where} answers with HTTP {status} and not as DataHub does. Check the endpoint."
         else:
             message = f"{where} refuses the call: {code}: {text}"
         return Rejected(message, code, status, text)
+
+
+def _plain(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body, decompressed. It is read in pieces: how long it is said to be is nothing to rely on."""
+    limit = MAX_ANSWER if answer.status < 300 else _MAX_ERROR
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while piece := answer.read(_PIECE):
+            size += len(piece)
+            if size > limit:
+                raise _Oversized
+            pieces.append(piece)
+    except BaseException:
+        answer.close()
+        raise
+    answer.release_conn()
+    encoding = answer.headers.get("Content-Encoding", "")
+    raw = int(answer.headers.get("x-datahub-content-raw-size") or 0)
+    return frame.decompress(b"".join(pieces), encoding, raw, limit)
+
+
+def _told(data: bytes) -> _Error:
+    """What DataHub says about an error. Of an answer that is not DataHub's own nothing is passed on: whoever may name
+    an endpoint would read with it what only this machine can reach."""
+    try:
+        told = msgspec.json.decode(data, type=_Error)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _Error("")
+    if not _CODE.fullmatch(told.error_code):
+        return _Error("")
+    text = "".join(each if each.isprintable() else " " for each in told.error_message[:_LONGEST_TEXT])
+    return _Error(told.error_code, text)
+
+
+def _why(error: Exception) -> str:
+    """Our own words for a failure: the driver's may quote what a stranger's service said."""
+    if isinstance(error, exceptions.NewConnectionError):
+        return "no connection can be made"
+    if isinstance(error, exceptions.TimeoutError):
+        return "it takes too long"
+    if isinstance(error, exceptions.SSLError):
+        return f"TLS fails ({getattr(error.args[0] if error.args else None, 'reason', None) or 'handshake'})"
+    return "it hangs up, or does not speak HTTP"

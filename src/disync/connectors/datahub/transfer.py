@@ -32,10 +32,7 @@ class Transfer:
     def get(self, shard: str, cursor: str, limit: int) -> Blocks:
         """Records from a cursor on, about `limit` of them."""
         ways = (self._get_blocks, self._get_protobuf, self._get_json)
-        try:
-            return self._first("get", [partial(way, shard, cursor, limit) for way in ways])
-        except Malformed as error:
-            raise Unreachable(f"DataHub sent records of {self._layout.name} that cannot be read: {error}.") from error
+        return self._first("get", [partial(way, shard, cursor, limit) for way in ways])
 
     def put(self, shard: str, blocks: Sequence[bytes]) -> list[Failed]:
         """Store the records of these blocks, in their order; those that the service names as not taken."""
@@ -51,6 +48,8 @@ class Transfer:
                 last = at + 1 == len(ways)
                 if what in self._proven or last or error.reason not in _REFUSALS:
                     raise
+            except Malformed as error:
+                raise Unreachable(f"DataHub's answer about {self._layout.name} cannot be read.") from error
             else:
                 self._chosen[what] = at
                 self._proven.add(what)
