@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -120,6 +121,9 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         stack.callback(supervisor.stop, WORKER_SECONDS)
         if datahub_port is not None:
             _await_port(options.host, datahub_port)
+        # What is there now stays; looking through all of it again and again would make requests wait.
+        gc.collect()
+        gc.freeze()
         Server(config, address).run(sockets=[listener])
 
 

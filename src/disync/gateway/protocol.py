@@ -75,7 +75,11 @@ class RequestProtocol(HttpToolsProtocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADERS:
             raise ValueError("headers too long")
-        super().on_header(name, value)
+        # As the original does; calling it for every header costs more than what it does.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._may_hold and self._is_plain():
