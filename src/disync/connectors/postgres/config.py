@@ -20,10 +20,21 @@ from disync.model.errors import BadConfig
 PORT = 5432
 _URL = re.compile(
     r"jdbc:postgresql://(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?/(?P<database>[^/?#&=]{1,256})(?:\?(?P<options>[^#]*))?"
+    r"(?::(?P<port>[0-9]{1,5}))?/(?P<database>[^/?#&=@:\\\s]{1,256})(?:\?(?P<options>[^#\\\s]*))?"
 )
 _IGNORED = {"applicationname", "tcpkeepalive", "rewritebatchedinserts", "stringtype", "preparethreshold"}
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-full")
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """What a `jdbcUrl` says; `parameters` are libpq's, `schema` is its `currentSchema`."""
+
+    host: str
+    port: int
+    database: str
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
+    schema: str | None = None
 
 
 class Content(msgspec.Struct, rename="camel", frozen=True):
@@ -47,6 +58,9 @@ class Content(msgspec.Struct, rename="camel", frozen=True):
         missing = [name for name, value in members.items() if value is None]
         if missing:
             raise ValueError(f"Object missing required field `{missing[0]}`")
+        _url(str(self.jdbc_url))
+        if "\0" in self.username + str(self.password):
+            raise ValueError("Neither `username` nor `password` may hold a NUL")
 
 
 class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
@@ -90,20 +104,11 @@ def address_of(content: Mapping[str, Any]) -> Address:
     try:
         found = msgspec.convert(dict(content), Content)
     except msgspec.ValidationError as error:
-        raise BadConfig(f"The data source is not complete: {error}.") from error
+        raise BadConfig(f"The data source is not right: {error}.") from error
     if found.jdbc_url is None or found.password is None:
         raise BadConfig("The data source names an instance in the vendor's cloud. Give it a `jdbcUrl`, and tag public.")
-    match = _URL.fullmatch(found.jdbc_url)
-    if match is None:
-        raise BadConfig("The data source's `jdbcUrl` must have the form jdbc:postgresql://HOST:PORT/DATABASE.")
-    port = int(match["port"] or PORT)
-    database = unquote(match["database"])
-    if not 0 < port < 65536 or not database.isprintable():
-        raise BadConfig("The data source's `jdbcUrl` has a port or a database name that cannot be.")
-    if "\0" in found.username + found.password:
-        raise BadConfig("Neither `username` nor `password` of the data source may hold a NUL.")
-    parameters, schema = _options(match["options"] or "")
-    return Address(match["host"].strip("[]"), port, database, found.username, found.password, parameters, schema)
+    url = _url(found.jdbc_url)
+    return Address(url.host, url.port, url.database, found.username, found.password, url.parameters, url.schema)
 
 
 def step_of(site: Site) -> tuple[WriterParameters, Address]:
@@ -118,6 +123,18 @@ def step_of(site: Site) -> tuple[WriterParameters, Address]:
     if address.schema and not (parameters.schema or parameters.datasource_schema):
         parameters = msgspec.structs.replace(parameters, schema=address.schema)
     return parameters, address
+
+
+def _url(text: str) -> Url:
+    """Take a URL apart; the only place that does. ValueError, which does not quote it, for anything else."""
+    match = _URL.fullmatch(text)
+    if match is None:
+        raise ValueError("`jdbcUrl` must have the form jdbc:postgresql://HOST:PORT/DATABASE, and no user in it")
+    port = int(match["port"] or PORT)
+    database = unquote(match["database"])
+    if not 0 < port < 65536 or not database.isprintable():
+        raise ValueError("`jdbcUrl` has a port or a database name that cannot be")
+    return Url(match["host"].strip("[]"), port, database, *_options(match["options"] or ""))
 
 
 def _options(text: str) -> tuple[dict[str, str | int], str | None]:
@@ -136,7 +153,7 @@ def _options(text: str) -> tuple[dict[str, str | int], str | None]:
             case known if known in _IGNORED:
                 pass
             case _:
-                raise BadConfig(f"The data source's `jdbcUrl` has an option that is not taken: {name}. Remove it.")
+                raise ValueError(f"`jdbcUrl` has an option that is not taken: {name}")
     if parameters.get("sslmode") == "verify-full":
         parameters["sslrootcert"] = "system"
     return parameters, schema

@@ -9,12 +9,16 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg.rows import TupleRow
 
+from disync.connectors import network
 from disync.connectors.postgres.config import Address
 from disync.model.errors import BadConfig, TaskError, Unreachable
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
 CONNECT_SECONDS = 10
+LONGEST_REFUSAL = 300
+"""Who answers before the password was accepted may be anybody."""
+
 _SESSION = "-c standard_conforming_strings=on -c timezone=UTC -c datestyle=ISO -c client_min_messages=error"
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
@@ -31,11 +35,16 @@ _OF_THE_ROW = frozenset({"21", "22", "23", "44", "54", "P0"})
 
 
 def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
-    """A session that is in no transaction until its first statement; the caller commits."""
+    """A session that is in no transaction until its first statement; the caller commits.
+
+    The driver is told the addresses that were checked, and the name only for the sake of certificates.
+    """
+    addresses = network.addresses_of(address.host, address.port)
     parameters: dict[str, Any] = {**_ALIVE, "connect_timeout": seconds, **address.parameters}
     try:
         return psycopg.connect(
-            host=address.host,
+            host=",".join([address.host] * len(addresses)),
+            hostaddr=",".join(addresses),
             port=address.port,
             dbname=address.database,
             user=address.username,
@@ -53,7 +62,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
 
 def refusal(error: psycopg.Error) -> TaskError:
     """Why there is no connection. The server says it in words only: libpq keeps no code for it."""
-    said = _first_line(error)
+    said = _first_line(error)[:LONGEST_REFUSAL]
     if "FATAL" in said and not any(word in said for word in _TRANSIENT):
         return BadConfig(f"PostgreSQL refuses the connection; correct the data source: {said}")
     return Unreachable(f"PostgreSQL cannot be reached: {said}")
@@ -93,4 +102,5 @@ def reason(error: psycopg.Error) -> str:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    return "".join(each for each in text if each.isprintable()) or type(error).__name__
