@@ -68,8 +68,12 @@ class World:
     def task(self, action: str) -> dict[str, Any]:
         return self.call(action, TaskType="DI_REALTIME", FileId=self.file_id)
 
+    def info(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.task("GetDISyncInstanceInfo")["Data"]
+        return found
+
     def state(self) -> str:
-        return str(self.task("GetDISyncInstanceInfo")["Data"]["Status"])
+        return str(self.info()["Status"])
 
     def select(self, query: str) -> list[tuple[Any, ...]]:
         """Of the target; nothing while there is no such table yet."""
@@ -155,3 +159,24 @@ def test_stop_change_and_start_again(world: World) -> None:
     changed = [tuple(row) for row in world.source.run(query.format("shop.orders"))]
     assert len(changed) > 50
     until(lambda: world.select(query.format("orders")) == changed)
+
+
+def test_ddl_by_policy(world: World) -> None:
+    until(lambda: world.rows() == world.truth())
+    change = ["ALTER TABLE shop.orders DROP COLUMN note", "UPDATE shop.orders SET amount=7 WHERE id<100"]
+    world.source.run(change)
+    until(lambda: world.select("SELECT count(*) FROM orders WHERE amount=7 AND id<100") == [(100,)])
+    assert "note" in world.columns(), "DROPCOLUMN is ignored unless somebody asks for it"
+    world.call("UpdateDIProjectConfig", DestinationType="holo", ProjectConfig='{"ADDCOLUMN":"CRITICAL"}')
+    world.task("StopDISyncInstance")
+    until(lambda: world.state() == "PAUSE")
+    world.task("StartDISyncInstance")
+    until(lambda: world.state() == "RUN")
+    world.source.run(["ALTER TABLE shop.orders ADD COLUMN more INT", "UPDATE shop.orders SET more=1 WHERE id=0"])
+    until(lambda: world.state() == "PAUSE")
+    assert world.info()["Message"].startswith("DdlRefused: ADDCOLUMN of orders stops this task")
+    param = '{"ddlMarkMap":{"ADDCOLUMN":"NORMAL"}}'
+    answer = world.call("StartDISyncInstance", TaskType="DI_REALTIME", FileId=world.file_id, StartParam=param)
+    assert answer["Data"]["Status"] == "success"
+    until(lambda: "more" in world.columns())
+    until(lambda: world.select("SELECT more FROM orders WHERE id=0") == [(1,)])

@@ -16,6 +16,7 @@ from disync.model.run import Checkpoint, Start, Tally, Task
 from disync.services import Caller, Services, open_services
 from disync.services.dispatch import StoreDispatch
 from disync.services.instances import State, parse_start_param
+from disync.services.project_configs import Pair
 from disync.services.tasks import Wanted
 from disync.store import instances
 from disync.store.database import open_store
@@ -235,6 +236,10 @@ def test_terminate_cuts_the_run_off_and_forgets_its_position(services: Services,
         ('{"errorLimit":{"record":1.5}}', "StartParam.errorLimit.record"),
         ('{"startTime":"noon"}', "StartParam.startTime"),
         ('{"startTime":true}', "StartParam.startTime"),
+        ('{"startTime":"' + "9" * 5000 + '"}', "StartParam.startTime"),
+        ('{"ddlMarkMap":[]}', "StartParam.ddlMarkMap must be an object"),
+        ('{"ddlMarkMap":{"ADDINDEX":"NORMAL"}}', "StartParam.ddlMarkMap.ADDINDEX: there is no such kind"),
+        ('{"ddlMarkMap":{"ADDCOLUMN":"normal"}}', "StartParam.ddlMarkMap.ADDCOLUMN must be one of NORMAL"),
     ],
 )
 def test_a_wrong_start_param_is_refused_with_its_place(text: str, place: str) -> None:
@@ -249,3 +254,27 @@ def test_the_published_start_param_is_read() -> None:
     )
     assert (param.failover_count, param.failover_minutes, param.dirty_limit, param.start) == (10, 30, 0, None)
     assert parse_start_param('{"startTime":"1700000000000"}').start == Start("time", 1700000000000)
+
+
+def test_ddl_policies_lie_over_each_other(services: Services, dispatch: StoreDispatch) -> None:
+    """StartParam over the task's setting over the workspace's for this source over those for all over the built-in."""
+    job = JOB.replace('"order"', '"setting":{"ddlMarkMap":{"DROPTABLE":"CRITICAL","ADDCOLUMN":"CRITICAL"}},"order"')
+    file_id = services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", job, "copy")).file_id
+    services.tasks.deploy(ROOT, 10000, file_id)
+    config = services.project_configs
+    config.update(ROOT, 10000, Pair("memory"), '{"RENAMETABLE":"IGNORE","DROPCOLUMN":"NORMAL"}')
+    config.update(ROOT, 10000, Pair("memory", "memory"), '{"DROPCOLUMN":"WARNING"}')
+    services.instances.start(ROOT, 10000, file_id, '{"ddlMarkMap":{"ADDCOLUMN":"WARNING"}}')
+    assert run(dispatch).ddl == {
+        "ADDCOLUMN": "WARNING",
+        "CREATETABLE": "IGNORE",
+        "DROPCOLUMN": "WARNING",
+        "DROPTABLE": "CRITICAL",
+        "MODIFYCOLUMN": "WARNING",
+        "RENAMECOLUMN": "WARNING",
+        "RENAMETABLE": "IGNORE",
+        "TRUNCATETABLE": "NORMAL",
+    }
+    assert config.get(ROOT, 10000, Pair("memory", "other"))["DROPCOLUMN"] == "NORMAL"
+    with pytest.raises(Refused, match="no such kind"):
+        config.update(ROOT, 10000, Pair("memory"), '{"X":"NORMAL"}')

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,8 @@ from disync.engine.ledger import Notebook
 from disync.engine.pace import FLUSH_ROWS
 from disync.engine.plan import plan
 from disync.engine.task import Run
-from disync.model.data import Column, Dirty, Table
+from disync.model.connector import ChangeReader
+from disync.model.data import Batch, Column, Dirty, Event, Idle, Position, Table, record_batch
 from disync.model.errors import DirtyLimit, DISyncError, Fenced, Unreachable
 from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.model.types import Kind
@@ -240,6 +242,69 @@ def test_a_full_load_is_followed_by_what_the_log_says_since_it_began(memory: Mem
     assert running.stop() is None
     assert sorted(copied()) == list(range(750))
     assert copied()[500:] == list(range(500, 750))
+
+
+class Transactions(ChangeReader):
+    """A log of transactions of three batches each; a position is the number of transactions before."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def check(self) -> list[str]:
+        return []
+
+    def tables(self) -> list[Table]:
+        return [TABLE]
+
+    def split(self, want: int) -> list[Split]:
+        return []
+
+    def read(self, split: Split, after: Position | None) -> Iterator[Event]:
+        return iter(())
+
+    def streams(self) -> list[Split]:
+        return [Split("log", TABLE)]
+
+    def seek(self, stream: Split, start: Start) -> Position:
+        return Position("0")
+
+    def changes(self, stream: Split, after: Position) -> Iterator[Event]:
+        for number in range(int(after), self._count):
+            for part in range(3):
+                here = Position(str(number + 1 if part == 2 else number))
+                rows = [(number * 12 + part * 4 + i, "x") for i in range(4)]
+                yield Batch(TABLE, record_batch(TABLE, rows), b"IIII", here)
+                if part < 2:
+                    yield Idle(here)
+
+    def ack(self, stream: Split, upto: Position) -> None:
+        return None
+
+
+def test_a_position_is_never_saved_with_rows_that_lie_beyond_it(memory: Memory) -> None:
+    """Idle inside a transaction, and a source that fails after each of its batches: whole transactions, once each."""
+    ledger = Notebook()
+    for epoch in range(1, 30):
+        pipeline = plan(task(job(transactional=True), epoch=epoch))
+        fails_after = epoch % 4
+
+        class Failing(Transactions):
+            def changes(self, stream: Split, after: Position, limit: int = fails_after) -> Iterator[Event]:
+                batches = 0
+                for event in super().changes(stream, after):
+                    yield event
+                    batches += isinstance(event, Batch)
+                    if batches > limit:
+                        raise Unreachable("cut off")
+
+        of = task(job(transactional=True), epoch=epoch)
+        try:
+            with Run(replace(pipeline, reader=Failing(7)), of, ledger, Held()) as run:
+                run.go()
+        except Unreachable:
+            done = int(ledger.checkpoints()["log"].position)
+            assert copied() == list(range(done * 12))
+    assert copied() == list(range(7 * 12))
 
 
 def test_a_table_that_is_gone_from_a_load_is_named(memory: Memory) -> None:

@@ -21,7 +21,8 @@ from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Event, Idle, Position, SchemaChange, Table
-from disync.model.errors import BadConfig, DirtyLimit, Fenced
+from disync.model.ddl import Policy
+from disync.model.errors import BadConfig, DdlRefused, DirtyLimit, Fenced
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
 
 log = structlog.get_logger()
@@ -190,6 +191,20 @@ class Run:
                 f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
             )
 
+    def follows(self, change: SchemaChange) -> bool:
+        """Whether the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""
+        policy = self._task.ddl.get(change.kind, Policy.WARNING)
+        if policy is Policy.CRITICAL:
+            raise DdlRefused(
+                f"{change.kind} of {change.before.name} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
+                "Make the target fit, and start the task with another policy for this kind."
+            )
+        if policy is not Policy.IGNORE:
+            log.warning(
+                "schema change", task=self._task.id, kind=change.kind, policy=policy, statement=change.statement[:1000]
+            )
+        return policy is Policy.NORMAL
+
     def acknowledge(self, split: Split, upto: Position) -> None:
         if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
             self._pipeline.reader.ack(split, upto)
@@ -219,16 +234,20 @@ class SplitRun:
         self._tally = Tally()
         self._position = after
         self._saved = after
+        self._inside = False
+        """Whether rows have been written that lie beyond `_position`: the source is inside a transaction. They are
+        not committed before it ends: after a crash they come again, and must not be there already."""
 
     def take_all(self, events: Iterator[Event]) -> None:
         for event in events:
             self._take(event)
-            if self._pace.due or isinstance(event, Idle):
+            if (self._pace.due or isinstance(event, Idle)) and not self._inside:
                 self._commit()
             if self._run.halted:
                 break
         if self._run.halted:
-            self._commit()
+            if not self._inside:
+                self._commit()
         else:
             self._commit(done=True)
             self._run.split_ended(self._split)
@@ -240,14 +259,17 @@ class SplitRun:
             case SchemaChange():
                 # Rows before the change keep the old shape: they are durable before the target's shape changes.
                 self._commit()
-                self._sink.alter(event)
+                if self._run.follows(event):
+                    self._sink.alter(event)
             case Idle():
                 pass
         self._position = event.position
 
     def _write(self, batch: Batch) -> None:
-        if not self._pace.fits(batch.count):
+        enters = batch.position == self._position
+        if not self._inside and (enters or not self._pace.fits(batch.count)):
             self._commit()
+        self._inside = enters
         self._run.admit(batch.size)
         self._sink.write(batch)
         self._pace.wrote(batch.count)

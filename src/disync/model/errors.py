@@ -10,6 +10,7 @@
         ├── Unreachable      the other system does not answer (retry)
         ├── BadConfig        the task or the data source is wrong (no retry)
         ├── PositionGone     the source no longer holds the position (no retry)
+        ├── DdlRefused       a change of the source's schema that the task must not pass over (no retry)
         ├── DirtyLimit       more refused rows than the task allows (no retry)
         └── Fenced           another run of the task has taken over (no retry, silent stop)
 
@@ -82,6 +83,11 @@ class BadConfig(TaskError):
 
 class PositionGone(TaskError):
     code = "PositionGone"
+    retry = False
+
+
+class DdlRefused(TaskError):
+    code = "DdlRefused"
     retry = False
 
 

@@ -7,18 +7,20 @@ between them transforms. `category` is not asked, because the vendor's own sampl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from disync.model import ddl
+from disync.model.ddl import Policy
 from disync.model.errors import Refused
 
 _KNOWN = {
     "$": {"type", "version", "extend", "nodeDef", "order", "setting", "steps"},
     "$.extend": {"mode", "resourceGroup", "name", "__new__", "formatType", "cu"},
     "$.order": {"hops"},
-    "$.setting": {"errorLimit", "jvmOption", "speed", "executeMode"},
+    "$.setting": {"errorLimit", "jvmOption", "speed", "executeMode", "ddlMarkMap"},
     "$.setting.errorLimit": {"record", "percentage"},
     "$.setting.speed": {"concurrent", "throttle", "mbps", "dmu", "readerConcurrent", "channel", "record", "byte"},
 }
@@ -52,11 +54,13 @@ class Hop:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`dirty`: refused rows that a run may have. `concurrent`: splits read side by side. `bytes_per_second`: from
-    `speed.mbps`, which means megabytes, and counts only with `throttle: true`. None: the job does not say."""
+    `speed.mbps`, which means megabytes, and counts only with `throttle: true`. None: the job does not say. `ddl`:
+    `ddlMarkMap`, DISync's own member of a setting, in the form of StartParam's."""
 
     dirty: int | None = None
     concurrent: int | None = None
     bytes_per_second: float | None = None
+    ddl: Mapping[str, Policy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,13 @@ def _settings(root: Mapping[str, Any], problems: list[str]) -> Settings:
         dirty = None
     concurrent = _number(speed, "concurrent", problems)
     megabytes = _number(speed, "mbps", problems) if speed.get("throttle") in (True, "true") else None
-    return Settings(dirty, int(concurrent) if concurrent else None, megabytes * 1_000_000 if megabytes else None)
+    try:
+        policies = ddl.read(setting.get("ddlMarkMap"), "$.setting.ddlMarkMap")
+    except Refused as error:
+        problems.append(str(error))
+        policies = {}
+    rate = megabytes * 1_000_000 if megabytes else None
+    return Settings(dirty, int(concurrent) if concurrent else None, rate, policies)
 
 
 def _number(speed: Mapping[str, Any], member: str, problems: list[str]) -> float | None:

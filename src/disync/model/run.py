@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from disync.model.data import Position, Table
+from disync.model.ddl import BUILT_IN, Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Task:
     start: Start = field(default_factory=Start)
     limits: Limits = field(default_factory=Limits)
     owner: str = ""
+    ddl: Policies = field(default_factory=lambda: BUILT_IN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from disync.model.errors import ParamInvalid
-from disync.operations import business, data_sources, di_sync, files, folders, projects, resource_groups
+from disync.operations import (
+    business,
+    data_sources,
+    di_sync,
+    files,
+    folders,
+    project_configs,
+    projects,
+    resource_groups,
+)
 from disync.operations.parameters import Parameters, Payload
 from disync.services import Caller, Services
 
@@ -32,6 +41,7 @@ OPERATIONS: dict[str, Function] = {
     "GetFile": files.get_file,
     "GetProject": projects.get_project,
     "ListBusiness": business.list_business,
+    "ListDIProjectConfig": project_configs.list_di_project_config,
     "ListDataSources": data_sources.list_data_sources,
     "ListFiles": files.list_files,
     "ListFolders": folders.list_folders,
@@ -42,6 +52,7 @@ OPERATIONS: dict[str, Function] = {
     "StopDISyncInstance": di_sync.stop_di_sync_instance,
     "TerminateDISyncInstance": di_sync.terminate_di_sync_instance,
     "TestNetworkConnection": data_sources.test_network_connection,
+    "UpdateDIProjectConfig": project_configs.update_di_project_config,
     "UpdateDISyncTask": di_sync.update_di_sync_task,
     "UpdateDataSource": data_sources.update_data_source,
 }

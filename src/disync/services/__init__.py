@@ -13,6 +13,7 @@ from disync.services.folders import Folders
 from disync.services.instances import Instances
 from disync.services.keys import Keys, NewKey
 from disync.services.nonces import Nonces
+from disync.services.project_configs import ProjectConfigs
 from disync.services.resource_groups import ResourceGroups
 from disync.services.tasks import Tasks
 from disync.services.workspaces import Workspaces
@@ -34,6 +35,7 @@ class Services:
     instances: Instances
     data_sources: DataSources
     resource_groups: ResourceGroups
+    project_configs: ProjectConfigs
 
     def bootstrap(self, access_key_id: str | None = None, access_key_secret: str | None = None) -> NewKey | None:
         """What every store must have, made if it is missing; the root key if it was made up now."""
@@ -61,4 +63,5 @@ def open_services(store: Store, vault: Vault) -> Services:
         instances=Instances(store),
         data_sources=data_sources,
         resource_groups=ResourceGroups(store),
+        project_configs=ProjectConfigs(store),
     )

@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from disync.engine.dispatch import LEASE_SECONDS, Hold
 from disync.engine.pace import backoff, exhausted
+from disync.model import ddl
 from disync.model.data import Dirty
 from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
-from disync.model.job import parse
+from disync.model.job import Job, parse
 from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.services.clock import now_ms
+from disync.services.project_configs import Pair, in_force
 from disync.store import checkpoints, deployments, instances
 from disync.store.database import Store
 
@@ -59,7 +62,8 @@ class StoreDispatch:
             sources = self._resolve(db, deployed.workspace_id, names)
             dirty = job.setting.dirty if row.dirty_limit is None else row.dirty_limit
             begins, limits, owner = _start(row), _limits(row, dirty), instances.owner(db, file_id)
-            return Task(file_id, deployed.name, row.epoch, deployed.content, sources, begins, limits, owner)
+            policies = _policies(db, deployed.workspace_id, job, row.ddl)
+            return Task(file_id, deployed.name, row.epoch, deployed.content, sources, begins, limits, owner, policies)
         except DISyncError as error:
             _stop_for_good(db, file_id, row.epoch, str(error))
             return None
@@ -164,6 +168,13 @@ def _storable(text: str) -> str:
 
 def _start(row: Any) -> Start:
     return Start(row.start_at or "earliest", row.start_time_ms or 0)
+
+
+def _policies(db: Connection, workspace_id: int, job: Job, start_param: str | None) -> ddl.Policies:
+    """StartParam over the task's own setting over the workspace's over the built-in."""
+    given = ddl.read(msgspec.json.decode(start_param or "{}"), "StartParam.ddlMarkMap")
+    pair = Pair(job.target.type.lower(), job.source.type.lower())
+    return {**in_force(db, workspace_id, pair), **job.setting.ddl, **given}
 
 
 def _limits(row: Any, dirty: int | None) -> Limits:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from disync.model import ddl
+from disync.model.ddl import Policy
 from disync.model.errors import Refused
 from disync.model.job import dirty_limit
 from disync.model.run import Start
@@ -55,6 +57,7 @@ class StartParam:
     failover_minutes: int | None = None
     dirty_limit: int | None = None
     start: Start | None = None
+    ddl: Mapping[str, Policy] = field(default_factory=dict)
 
 
 class Instances:
@@ -77,7 +80,7 @@ class Instances:
             values: dict[str, Any] = {"desired": "RUN", "message": None, "started_ms": now_ms(), "lease_until_ms": 0}
             values |= {"failover_count": param.failover_count, "failover_minutes": param.failover_minutes}
             values |= dict.fromkeys(("rows_read", "bytes_read", "rows_written", "rows_dirty"), 0)
-            values["dirty_limit"] = param.dirty_limit
+            values |= {"dirty_limit": param.dirty_limit, "ddl": msgspec.json.encode(param.ddl).decode()}
             if param.start is not None:
                 checkpoints.forget(db, file_id)
                 values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
@@ -135,6 +138,7 @@ def parse_start_param(text: str | None) -> StartParam:
         _whole(failover, "failoverLimit", "interval", least=1),
         dirty,
         _start(param.get("startTime")),
+        ddl.read(param.get("ddlMarkMap"), "StartParam.ddlMarkMap"),
     )
 
 

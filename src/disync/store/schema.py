@@ -224,6 +224,7 @@ instance = Table(
     Column("failover_count", Integer),
     Column("failover_minutes", Integer),
     Column("dirty_limit", BigInteger),
+    Column("ddl", Text),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("beginning", Integer, nullable=False, server_default="0"),
     Column("worker", Text),
@@ -247,6 +248,16 @@ checkpoint = Table(
     Column("epoch", Integer, nullable=False),
     Column("done", Boolean, nullable=False, server_default=false()),
     _ms("updated_ms"),
+)
+
+# `config`: JSON text, DDL kind → policy. `source` "": for every kind of source.
+project_config = Table(
+    "project_config",
+    metadata,
+    Column("workspace_id", ForeignKey("workspace.id"), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    _text("config", "{}"),
 )
 
 # The cuts of a task's full load, as they were made when it began.
