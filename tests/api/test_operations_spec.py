@@ -70,6 +70,8 @@ def test_every_answer_has_the_shape_of_the_spec(call: Call) -> None:
     ask("UpdateDataSource", DataSourceId=spare, Description="d")
     ask("TestNetworkConnection", **PROJECT, DatasourceName="spare", EnvType="1", ResourceGroup="g")
     ask("ListRefDISyncTasks", **PROJECT, TaskType="DI_REALTIME", RefType="from", DatasourceName="datahub_uric_test")
+    ask("UpdateDIProjectConfig", **PROJECT, DestinationType="holo", ProjectConfig='{"ADDCOLUMN":"WARNING"}')
+    ask("ListDIProjectConfig", **PROJECT, DestinationType="holo", SourceType="mysql")
     ask("DeleteDataSource", DataSourceId=spare)
     ask("DeleteDISyncTask", **task(file_id))
     ask("DeleteFile", **PROJECT, FileId=file_id + 1)
