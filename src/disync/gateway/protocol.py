@@ -46,7 +46,7 @@ class RequestProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # What the original does for these settings, and the answer at once does not.
-        special = self.access_log or self.root_path or self.limit_concurrency is not None
+        special = self.config.access_log or self.root_path or self.limit_concurrency is not None
         self._answer_now: AnswerNow = _never if special else getattr(self.app, "answer_now", _never)
         self._may_hold = False
         self._held = False
