@@ -6,13 +6,14 @@ Ours checks a signature, refuses a nonce seen before and reads the store for eve
 from __future__ import annotations
 
 import socket
-import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.servers import child_environment, disync, free_port, stop
 
@@ -21,33 +22,59 @@ from bench.load import Load, Target, measure, warm
 from bench.scene import Scene
 from bench.table import Row
 
-ROUNDS = 3
-SECONDS = 5
+ROUNDS = 5
+SECONDS = 3
 BAR = 10.0
 _MOTO = Path(__file__).parents[1] / ".cache/clients/moto/bin/moto_server"
 _MOTO_START_SECONDS = 60
 _SCHEMES = {"ACS3-HMAC-SHA256": signed.acs3_request, "HMAC-SHA1": signed.rpc_request}
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One after the other, so close that what else the machine does weighs on both."""
+
+    ours: Load
+    theirs: Load
+
+
 def measure_all() -> list[Row]:
-    # Both servers stand idle while the other one works; rounds alternate, so that a busy machine hits both alike.
+    # Both servers stand idle while the other one works.
     with tempfile.TemporaryDirectory(prefix="bench-") as home, disync(Path(home), "--workers", "1") as service:
         targets = get_task_targets(scene.build(service))
         with moto() as target:
-            results = _rounds({**targets, "moto": target})
-    theirs = results.pop("moto")
-    return [row for scheme, ours in results.items() for row in _rows(scheme, ours, theirs)]
+            rounds = _rounds(targets, target)
+    return [row for scheme, measured in rounds.items() for row in _rows(scheme, measured)]
 
 
-def _rows(scheme: str, ours: Load, theirs: Load) -> list[Row]:
+def _rows(scheme: str, rounds: list[Round]) -> list[Row]:
+    """Medians; a ratio is the median of the rounds' own ratios, all three from the same rounds."""
+    ours = _Middle.of([one.ours for one in rounds])
+    theirs = _Middle.of([one.theirs for one in rounds])
+    faster = median(one.ours.rate / one.theirs.rate for one in rounds)
+    sooner = median(one.theirs.p99_ms / one.ours.p99_ms for one in rounds)
+    cheaper = median(one.theirs.cpu_us / one.ours.cpu_us for one in rounds)
     rates = f"{ours.rate:,.0f} requests/s", f"{theirs.rate:,.0f} requests/s (moto, ListTables)"
-    latest = f"{ours.p99_ms:.1f} ms", f"{theirs.p99_ms:.0f} ms"
-    costs = f"{ours.cpu_us:.0f} µs", f"{theirs.cpu_us:,.0f} µs"
     return [
-        Row(f"GetDISyncTask, {scheme}, one API process", *rates, ours.rate / theirs.rate, BAR),
-        Row("… p99 at 50 connections", *latest, theirs.p99_ms / ours.p99_ms),
-        Row("… CPU time of the server for a request", *costs, theirs.cpu_us / ours.cpu_us),
+        Row(f"GetDISyncTask, {scheme}, one API process", *rates, faster, BAR),
+        Row("… p99 at 50 connections", f"{ours.p99_ms:.1f} ms", f"{theirs.p99_ms:.0f} ms", sooner),
+        Row("… CPU time of the server for a request", f"{ours.cpu_us:.0f} µs", f"{theirs.cpu_us:,.0f} µs", cheaper),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Middle:
+    rate: float
+    p99_ms: float
+    cpu_us: float
+
+    @staticmethod
+    def of(loads: list[Load]) -> _Middle:
+        return _Middle(
+            median(load.rate for load in loads),
+            median(load.p99_ms for load in loads),
+            median(load.cpu_us for load in loads),
+        )
 
 
 def get_task_targets(built: Scene) -> dict[str, Target]:
@@ -66,18 +93,15 @@ def get_task_targets(built: Scene) -> dict[str, Target]:
     }
 
 
-def _rounds(targets: dict[str, Target]) -> dict[str, Load]:
-    expected = {name: warm(target) for name, target in targets.items()}
-    loads: dict[str, list[Load]] = {name: [] for name in targets}
+def _rounds(ours: dict[str, Target], theirs: Target) -> dict[str, list[Round]]:
+    expected = {name: warm(target) for name, target in ours.items()}
+    moto_expected = warm(theirs)
+    rounds: dict[str, list[Round]] = {name: [] for name in ours}
     for _ in range(ROUNDS):
-        for name, target in targets.items():
-            loads[name].append(measure(target, expected[name], SECONDS))
-    return {name: _median(found) for name, found in loads.items()}
-
-
-def _median(loads: list[Load]) -> Load:
-    middle = statistics.median(load.rate for load in loads)
-    return next(load for load in loads if load.rate == middle)
+        for name, target in ours.items():
+            here = measure(target, expected[name], SECONDS)
+            rounds[name].append(Round(here, measure(theirs, moto_expected, SECONDS)))
+    return rounds
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class Row:
 def markdown(rows: list[Row]) -> str:
     lines = [_HEAD, ("---",) * len(_HEAD), *(row.cells() for row in rows)]
     place = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-    note = f"`make bench` on {time.strftime('%Y-%m-%d')}, {place}; medians of 3 rounds, all parts on one machine."
+    note = f"`make bench` on {time.strftime('%Y-%m-%d')}, {place}; medians of 3 to 5 rounds, all parts on one machine."
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{note}\n"
 
 
