@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from disync.model.errors import ForbiddenAccess, Refused
 from disync.services import Services, open_services
 from disync.services.access import Caller, Place, Role
+from disync.services.keys import KNOWN_SECONDS, NewKey
 from disync.services.nonces import KEPT_MS
 from disync.store.database import Store, open_store
 from disync.store.vault import Vault, open_vault
@@ -186,3 +188,23 @@ def test_old_nonces_are_forgotten(services: Services, store: Store) -> None:
     left = store.quick.one("SELECT count(*) FROM nonce WHERE expires_ms <= ?", (int(later * 1000),))
     assert left == (0,)
     assert store.quick.one("SELECT count(*) FROM nonce") == (600 + 299,)
+
+
+def test_a_key_switched_off_elsewhere_stops_within_a_second(
+    services: Services, store_url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("disync.services.keys.time", SimpleNamespace(monotonic=lambda: now[0]))
+    again = open_store(tmp_path, store_url)
+    other = open_services(again, open_vault(tmp_path))
+    assert services.keys.find("rootKeyId") is services.keys.find("rootKeyId"), "remembered"
+    assert services.keys.find("laterKeyId") is None
+    other.keys.disable_key("rootKeyId")
+    with again.write() as db:
+        other.keys.put(db, "root", NewKey("laterKeyId", "laterSecret"))
+    again.close()
+    found = services.keys.find("laterKeyId")
+    assert found is not None and found.secret == "laterSecret", "what was not there is not remembered"
+    now[0] += KNOWN_SECONDS
+    key = services.keys.find("rootKeyId")
+    assert key is not None and not key.active
