@@ -186,3 +186,16 @@ def database(server_url: str, name: str) -> Iterator[str]:
             yield server_url.rpartition("/")[0] + "/" + name
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@contextmanager
+def terminated(url: str) -> Iterator[None]:
+    """While this lasts, the database lets nobody in and has thrown everybody out."""
+    server_url, _, name = url.rpartition("/")
+    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false'.encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            yield
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true'.encode())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -92,8 +93,14 @@ class Tasks(Collector):
         written = CounterMetricFamily("disync_task_rows_written", "Rows durable in the target", labels=labels)
         dirty = CounterMetricFamily("disync_task_rows_dirty", "Rows that the target refused", labels=labels)
         failovers = CounterMetricFamily("disync_task_failovers", "Runs that ended by a failure", labels=labels)
-        with self._store.read() as db:
-            rows = instances.overview(db)
+        up = GaugeMetricFamily("disync_store_up", "1 while the store answers; without it no task has figures")
+        try:
+            with self._store.read() as db:
+                rows = instances.overview(db)
+            up.add_metric([], 1.0)
+        except SQLAlchemyError:
+            rows = []
+            up.add_metric([], 0.0)
         for row in rows:
             of = [str(row.file_id), row.name]
             running.add_metric(of, float(row.running))
@@ -102,4 +109,4 @@ class Tasks(Collector):
             written.add_metric(of, row.rows_written)
             dirty.add_metric(of, row.rows_dirty)
             failovers.add_metric(of, row.failovers)
-        return iter((running, read, size, written, dirty, failovers))
+        return iter((up, running, read, size, written, dirty, failovers))

@@ -82,7 +82,7 @@ def failed(error: ApiError, request_id: str) -> Answer:
         "HostId": HOST_ID,
         "Code": error.code,
         "Message": str(error),
-        "Recommend": f"docs/operations.md explains {error.code}.",
+        "Recommend": f"docs/errors.md says what to do about {error.code}.",
     }
     return Answer(error.status, "Error", document)
 

@@ -37,6 +37,8 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
+        """When this returns, the processes have been started."""
+        self._look()
         self._thread.start()
 
     def stop(self, within: float) -> None:
@@ -49,10 +51,13 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             try:
-                for runner in self._runners:
-                    for name, ending in runner.tend():
-                        log.warning("process died", name=name, ending=ending)
-                        self._dispatch.worker_died(name, f"worker {name}: {ending}")
-                self._dispatch.free_lapsed()
+                self._look()
             except Exception:
                 log.exception("the supervisor met an error and goes on")
+
+    def _look(self) -> None:
+        for runner in self._runners:
+            for name, ending in runner.tend():
+                log.warning("process died", name=name, ending=ending)
+                self._dispatch.worker_died(name, f"worker {name}: {ending}")
+        self._dispatch.free_lapsed()
