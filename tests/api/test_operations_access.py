@@ -79,6 +79,31 @@ def test_visitors_read_and_developers_write(services: Services, root: Caller, ca
     developer("DeleteFile", **PROJECT, FileId=file_id)
 
 
+def test_who_may_not_write_learns_nothing_about_what_he_sent(services: Services, root: Caller, call: Call) -> None:
+    file_id, source_id = create(call)["FileId"], data_source(call, "s")
+    source = {**PROJECT, "Name": "n", "DataSourceType": "datahub", "Content": CONTENT, "EnvType": 1}
+    broken = (
+        ("CreateDISyncTask", task(0, TaskContent="{")),
+        ("CreateDISyncTask", task(0, TaskContent=SEED, TaskType="DI_OFFLINE")),
+        ("CreateDISyncTask", task(0, TaskContent=SEED, TaskName="a b")),
+        ("CreateDISyncTask", task(0, TaskContent=SEED, TaskParam="{")),
+        ("UpdateDISyncTask", task(file_id, TaskContent="{")),
+        ("UpdateDISyncTask", task(file_id, TaskParam='{"FileFolderPath":"x"}')),
+        ("UpdateDISyncTask", task(99, TaskParam="{")),
+        ("CreateDataSource", {**source, "Content": "{"}),
+        ("CreateDataSource", {**source, "Name": "a b"}),
+        ("CreateDataSource", {**source, "EnvType": 7}),
+        ("UpdateDataSource", {"DataSourceId": source_id, "Content": "{"}),
+        ("UpdateDataSource", {"DataSourceId": source_id, "EnvType": 7}),
+        ("UpdateDataSource", {"DataSourceId": 99, "EnvType": 7}),
+        ("DeleteDataSource", {"DataSourceId": 99}),
+    )
+    for who in (member(services, root, "vic", Role.VISITOR), member(services, root, "eve", None)):
+        for action, parameters in broken:
+            with pytest.raises(ForbiddenAccess):
+                who(action, **parameters)
+
+
 def test_the_registry_is_sorted_and_quick_reads_are_inline(services: Services) -> None:
     assert list(OPERATIONS) == sorted(OPERATIONS)
     handlers = bind(services)

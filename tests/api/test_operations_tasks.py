@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from operating import (
+    CONTENT,
     FOLDER,
     PROJECT,
     SEED,
@@ -16,6 +17,7 @@ from operating import (
     both_data_sources,
     caller_of,
     create,
+    data_source,
     task,
 )
 
@@ -166,6 +168,16 @@ def test_a_client_token_takes_effect_once(call: Call) -> None:
         create(call, ClientToken="x" * 257)
 
 
+def test_a_token_whose_task_is_gone_makes_a_new_one(call: Call) -> None:
+    first = create(call, ClientToken="t")["FileId"]
+    call("DeleteDISyncTask", **task(first))
+    second = create(call, ClientToken="t", TaskName="other")
+    assert second["FileId"] > first
+    assert not any("ClientToken" in warning for warning in second["Warnings"])
+    again = create(call, ClientToken="t", TaskName="other")
+    assert again == second
+
+
 def test_a_refused_request_leaves_its_token_unused(call: Call) -> None:
     with pytest.raises(Refused):
         create(call, ClientToken="t", TaskParam='{"FileFolderPath":"Business Flow/x"}')
@@ -231,6 +243,47 @@ def test_deploying_checks_the_task_against_its_surroundings(call: Call) -> None:
         with pytest.raises(Refused, match=said):
             call("DeployDISyncTask", **task(file_id))
     assert call("GetFile", **PROJECT, FileId=file_id)["Data"]["File"]["CommitStatus"] == 0
+
+
+@pytest.mark.parametrize("topic", ["", "a b", "1a", "a/b", "a" * 129, "a\\n"])
+def test_a_name_that_no_topic_has_is_refused_at_deploy(call: Call, topic: str) -> None:
+    both_data_sources(call)
+    code = SEED.replace('"topic":"dwd_tfc_opt_speed_rid_amap_rt"', f'"topic":"{topic}"')
+    file_id = create(call, TaskContent=code)["FileId"]
+    with pytest.raises(Refused, match=r"\$\.steps\[0\]\.parameter\.topic: Expected"):
+        call("DeployDISyncTask", **task(file_id))
+
+
+def test_a_task_does_not_write_where_it_reads(call: Call) -> None:
+    both_data_sources(call)
+    data_source(call, "there", Content=CONTENT.replace('"p"', '"q"'))
+    same = SEED.replace("amap_rt_330000", "amap_rt")
+    file_id = create(call, TaskContent=same)["FileId"]
+    said = r"^\$\.steps\[0\]\.parameter: this is the place that \$\.steps\[1\] reads from; name another one\.$"
+    with pytest.raises(Refused, match=said):
+        call("DeployDISyncTask", **task(file_id))
+    call("UpdateDISyncTask", **task(file_id, TaskContent=same.replace("datahub_uric_test", "there")))
+    assert call("DeployDISyncTask", **task(file_id))["Data"]["Status"] == "success"
+
+
+def test_what_a_task_says_fits_into_every_store(call: Call) -> None:
+    both_data_sources(call)
+    for group in ("a\\u0000b", "x" * 513):
+        file_id = create(call, TaskContent=SEED.replace("S_res_group_287114642182658_1560324290517", group))["FileId"]
+        with pytest.raises(Refused, match=r"\$\.extend\.resourceGroup: this must be text"):
+            call("DeployDISyncTask", **task(file_id))
+
+
+@pytest.mark.parametrize("depth", [64, 5000])
+def test_depth_is_limited_in_a_task_too(call: Call, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    file_id = create(call)["FileId"]
+    content, param = SEED.replace("160.5", deep), f'{{"x":{deep}}}'
+    for change in ({"TaskContent": content}, {"TaskParam": param}):
+        with pytest.raises(Refused, match="more deeply than 64"):
+            create(call, **change)
+        with pytest.raises(Refused, match="more deeply than 64"):
+            call("UpdateDISyncTask", **task(file_id, **change))
 
 
 def test_steps_between_source_and_target_are_not_served_yet(call: Call) -> None:

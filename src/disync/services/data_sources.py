@@ -18,8 +18,8 @@ from disync.connectors import find
 from disync.model.connector import Database
 from disync.model.errors import Refused, TaskError
 from disync.model.job import parse
-from disync.services import content, network
-from disync.services.access import Caller, Role, enter
+from disync.services import content, masking, network
+from disync.services.access import Caller, Role, enter, permit
 from disync.services.clock import now_ms
 from disync.services.pages import Page, Slice
 from disync.services.probing import UNREACHED, Probes
@@ -68,6 +68,14 @@ class Shown:
     content: str
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A data source that a task names; `place` is None where it cannot be told."""
+
+    type: str
+    place: Mapping[str, Any] | None = None
+
+
 class DataSources:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
@@ -75,6 +83,8 @@ class DataSources:
         self._probes = Probes()
 
     def create(self, caller: Caller, project_id: int, wanted: Wanted) -> int:
+        with self._store.read() as db:
+            enter(db, caller, project_id, Role.DEVELOPER)
         _check(wanted)
         try:
             with self._store.write() as db:
@@ -101,14 +111,13 @@ class DataSources:
 
     def update(self, caller: Caller, source_id: int, changes: Mapping[str, Any]) -> None:
         """`changes` may have `content`, `description` and `env`; the type stays."""
-        if changes.get("env") not in (None, 0, 1):
-            raise Refused("EnvType: 0 (development) or 1 (production).", "Invalid.EnvType")
         try:
             with self._store.write() as db:
                 row = self._enter(db, caller, source_id)
+                _check_env(changes.get("env", row.env))
                 text = changes.get("content")
                 if text is not None:
-                    text = content.unmasked(text, self._open(row))
+                    text = content.unmasked(row.type, text, self._open(row))
                     content.check(row.type, content.read(text))
                 env = changes.get("env", row.env)
                 sealed = self._vault.seal(
@@ -150,7 +159,7 @@ class DataSources:
             if not asked_for.enabled:
                 return Page(asked, 0, [])
             total, found = rows.page(db, [table.workspace_id == workspace.id, *where], asked.offset, asked.size)
-            return Page(asked, total, [Shown(row, content.masked(self._open(row))) for row in found])
+            return Page(asked, total, [Shown(row, self._shown(row)) for row in found])
 
     def test(self, caller: Caller, project_id: int, name: str, env: int) -> None:
         """Connect once. Raises Refused or TaskError with a short reason; who may not write may not try either."""
@@ -192,10 +201,16 @@ class DataSources:
                 found[name] = content.read(self._open(row))
         return found
 
-    def types(self, db: Connection, workspace_id: int, names: Sequence[str]) -> Mapping[str, str]:
-        """The type of each data source that exists."""
+    def known(self, db: Connection, workspace_id: int, names: Sequence[str]) -> Mapping[str, Known]:
+        """The type of each data source that exists, and where it leads."""
         named = {name: rows.named(db, workspace_id, name) for name in dict.fromkeys(names)}
-        return {name: found[0].type for name, found in named.items() if found}
+        return {name: Known(found[0].type, self._place(found[0])) for name, found in named.items() if found}
+
+    def _place(self, row: Any) -> Mapping[str, Any] | None:
+        try:
+            return content.place(row.type, content.read(self._open(row)))
+        except Refused:
+            return None
 
     def reseal(self, db: Connection) -> int:
         """Seal what an older key of the key file seals with the first one; how many there were."""
@@ -217,9 +232,19 @@ class DataSources:
                 raise Refused(f"There is no data source {name} in this environment.", "Invalid.DatasourceName")
             return found[0], content.read(self._open(found[0]))
 
+    def _shown(self, row: Any) -> str:
+        """Without secrets. What cannot be read is hidden as a whole: the other rows of a list are to be seen."""
+        try:
+            return content.masked(row.type, self._open(row))
+        except Exception:
+            log.exception("content cannot be shown", data_source=row.id)
+            return masking.HIDDEN
+
     def _enter(self, db: Connection, caller: Caller, source_id: int) -> Any:
+        """An id that does not exist answers to everybody but root as one of a workspace that is not theirs."""
         row = rows.get(db, source_id)
         if row is None:
+            permit(caller, None, Role.DEVELOPER)
             raise Refused(f"dataSourceId:[{source_id}] is invalid.", "Invalid.DataSourceId")
         enter(db, caller, row.workspace_id, Role.DEVELOPER)
         return row
@@ -233,9 +258,13 @@ def _check(wanted: Wanted) -> None:
         raise Refused("Name: letters, digits, _, - and ., at most 128 characters.", "Invalid.Name")
     if not wanted.type or len(wanted.type) > 64:
         raise Refused("DataSourceType: a type's name, such as datahub or mysql.", "Invalid.DataSourceType")
-    if wanted.env not in (0, 1):
-        raise Refused("EnvType: 0 (development) or 1 (production).", "Invalid.EnvType")
+    _check_env(wanted.env)
     content.check(wanted.type, content.read(wanted.content))
+
+
+def _check_env(env: Any) -> None:
+    if env not in (0, 1):
+        raise Refused("EnvType: 0 (development) or 1 (production).", "Invalid.EnvType")
 
 
 def _users(db: Connection, workspace_id: int, name: str) -> list[str]:

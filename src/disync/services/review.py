@@ -12,29 +12,34 @@ from disync.model.connector import Connector
 from disync.model.errors import Refused
 from disync.model.job import Job, Step
 from disync.model.job import warnings as unknown_members
+from disync.services.data_sources import Known
+
+LONGEST_GROUP = 512
+_WHERE = ("topic", "table", "datasourceSchema", "schema")
+"""Members of a step that name a place inside its data source."""
 
 
-def problems(job: Job, types: Mapping[str, str]) -> list[str]:
-    """Everything that would keep the job from running, by JSON path. `types` has the data sources that exist."""
+def problems(job: Job, known: Mapping[str, Known]) -> list[str]:
+    """Everything that would keep the job from running, by JSON path. `known` has the data sources that exist."""
     found = [f"{step.place}.stepType: transform steps are not served yet ({step.type})." for step in job.transforms]
     for step, reads in ((job.source, True), (job.target, False)):
         found += _step_problems(step, reads)
-        found += _data_source_problems(step, types)
-    return found
+        found += _data_source_problems(step, known)
+    return [*found, *_loop(job, known), *_group_problems(job)]
 
 
-def require_runnable(job: Job, types: Mapping[str, str]) -> None:
-    found = problems(job, types)
+def require_runnable(job: Job, known: Mapping[str, Known]) -> None:
+    found = problems(job, known)
     if found:
         raise Refused("; ".join(found), "Invalid.TaskContent")
 
 
-def warnings(job: Job, types: Mapping[str, str]) -> list[str]:
+def warnings(job: Job, known: Mapping[str, Known]) -> list[str]:
     """What is kept without effect, and what has to be put right before the task can be deployed."""
     found = unknown_members(job)
     for step, reads in ((job.source, True), (job.target, False)):
         found += _unknown_parameters(step, reads)
-    return found + problems(job, types)
+    return found + problems(job, known)
 
 
 def _step_problems(step: Step, reads: bool) -> Iterator[str]:
@@ -57,14 +62,38 @@ def _step_problems(step: Step, reads: bool) -> Iterator[str]:
         yield f"{step.place}.parameter{path.strip('`').removeprefix('$')}: {reason}."
 
 
-def _data_source_problems(step: Step, types: Mapping[str, str]) -> Iterator[str]:
+def _data_source_problems(step: Step, known: Mapping[str, Known]) -> Iterator[str]:
     connector = find(step.type)
     for name, place in step.data_sources:
-        kind = types.get(name)
-        if kind is None:
+        found = known.get(name)
+        if found is None:
             yield f'{place}: there is no data source named "{name}".'
-        elif connector is not None and find(kind) is not connector:
-            yield f'{place}: the data source "{name}" is of the type {kind}, not {step.type}.'
+        elif connector is not None and find(found.type) is not connector:
+            yield f'{place}: the data source "{name}" is of the type {found.type}, not {step.type}.'
+
+
+def _loop(job: Job, known: Mapping[str, Known]) -> Iterator[str]:
+    """A task that reads what it has written never ends, and fills its target."""
+    source, target = job.source, job.target
+    if source.type.lower() != target.type.lower():
+        return
+    place = _place(source, known)
+    if place is not None and place == _place(target, known):
+        yield f"{target.place}.parameter: this is the place that {source.place} reads from; name another one."
+
+
+def _place(step: Step, known: Mapping[str, Known]) -> tuple[Any, ...] | None:
+    names = {name for name, _ in step.data_sources}
+    found = known.get(names.pop()) if len(names) == 1 else None
+    if found is None or found.place is None:
+        return None
+    return found.place, *(step.parameter.get(member) for member in _WHERE)
+
+
+def _group_problems(job: Job) -> Iterator[str]:
+    group = job.resource_group
+    if group is not None and not (group.isprintable() and len(group) <= LONGEST_GROUP):
+        yield f"$.extend.resourceGroup: this must be text of at most {LONGEST_GROUP} characters that can be printed."
 
 
 def _unknown_parameters(step: Step, reads: bool) -> Iterator[str]:

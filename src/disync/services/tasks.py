@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from disync.model.errors import ForbiddenAccess, Refused
 from disync.model.job import Job, parse
-from disync.services import folders, paths, resource_groups, review
+from disync.services import document, folders, paths, resource_groups, review
 from disync.services.access import Caller, Role, enter, permit
 from disync.services.clock import now_ms
-from disync.services.data_sources import DataSources
+from disync.services.data_sources import DataSources, Known
 from disync.services.instances import State, state
 from disync.services.pages import Page, Slice
 from disync.services.realtime import REALTIME, REALTIME_FILE, find, unknown
@@ -83,15 +83,20 @@ class Tasks:
         return str(content)
 
     def create(self, caller: Caller, project_id: int, wanted: Wanted) -> Created:
+        with self._store.read() as db:
+            enter(db, caller, project_id, Role.DEVELOPER)
         if wanted.type != REALTIME:
             raise Refused(f"{wanted.type} tasks are not served yet; DI_REALTIME tasks are.", "Invalid.TaskType")
-        job, param, name = parse(wanted.content), read_param(wanted.param), _name(wanted.name)
+        job, param, name = _job(wanted.content), read_param(wanted.param), _name(wanted.name)
         asked = digest(wanted.type, wanted.content, wanted.name, wanted.param)
         try:
             with self._store.write() as db:
                 workspace = enter(db, caller, project_id, Role.DEVELOPER)
                 token = Token(workspace.id, "CreateDISyncTask", wanted.client_token, asked)
-                answer = once(db, token, lambda: _add(db, caller, workspace.id, (wanted, name, param)))
+                described = (wanted, name, param)
+                answer = once(
+                    db, token, lambda: _add(db, caller, workspace.id, described), lambda made: _is_there(db, made)
+                )
                 return Created(answer.result, self._warnings(db, workspace.id, job, param) + _repeated(answer))
         except IntegrityError as error:
             raise Refused(f"TaskName: there is a file named {name} already.", "Invalid.TaskName") from error
@@ -100,13 +105,13 @@ class Tasks:
         self, caller: Caller, project_id: int, file_id: int, content: str | None, task_param: str | None
     ) -> list[str]:
         """Replace the text, the resource group, or both. A deployed copy runs on as it is. Returns warnings."""
-        param = read_param(task_param)
-        if param.folder is not None:
-            raise Refused("TaskParam.FileFolderPath: a task is not moved by UpdateDISyncTask.", "Invalid.TaskParam")
         with self._store.write() as db:
             row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+            param = read_param(task_param)
+            if param.folder is not None:
+                raise Refused("TaskParam.FileFolderPath: a task is not moved by UpdateDISyncTask.", "Invalid.TaskParam")
             text = content or row.content
-            job = parse(text)
+            job = _job(text)
             changes: dict[str, Any] = {"last_editor_id": caller.user_id, "edited_ms": now_ms()}
             if text != row.content:
                 changes |= {"content": text, "version": row.version + 1, "commit_status": 0}
@@ -120,7 +125,7 @@ class Tasks:
         with self._store.write() as db:
             row = find(db, caller, project_id, file_id, Role.DEVELOPER)
             job = parse(row.content)
-            review.require_runnable(job, self._types(db, row.workspace_id, job))
+            review.require_runnable(job, self._known(db, row.workspace_id, job))
             param = Param(resource_group=row.resource_group)
             deployments.put(
                 db,
@@ -147,12 +152,12 @@ class Tasks:
         using = [task for task in found if name in (task.sources if reads else task.targets)]
         return Page(asked, len(using), using[asked.offset : asked.offset + asked.size])
 
-    def _types(self, db: Connection, workspace_id: int, job: Job) -> Any:
+    def _known(self, db: Connection, workspace_id: int, job: Job) -> Mapping[str, Known]:
         names = [name for step in job.steps for name, _ in step.data_sources]
-        return self._data_sources.types(db, workspace_id, names)
+        return self._data_sources.known(db, workspace_id, names)
 
     def _warnings(self, db: Connection, workspace_id: int, job: Job, param: Param) -> list[str]:
-        found = review.warnings(job, self._types(db, workspace_id, job))
+        found = review.warnings(job, self._known(db, workspace_id, job))
         for place, group in (
             ("TaskParam.ResourceGroup", param.resource_group),
             ("$.extend.resourceGroup", job.resource_group),
@@ -178,12 +183,7 @@ def read_param(text: str | None) -> Param:
     """Read TaskParam; absent members are None."""
     if not text:
         return Param()
-    try:
-        param = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Refused(f"TaskParam: this is not JSON: {error}", "Invalid.TaskParam") from error
-    if not isinstance(param, dict):
-        raise Refused("TaskParam: this must be a JSON object.", "Invalid.TaskParam")
+    param = document.read("TaskParam", text, "Invalid.TaskParam")
     for member in ("FileFolderPath", "ResourceGroup"):
         value = param.get(member) or ""
         if not isinstance(value, str) or not value.isprintable() or len(value) > 512:
@@ -199,6 +199,11 @@ def _check_cu(size: Any) -> None:
         fits = False
     if not fits:
         raise Refused("TaskParam.Cu: this must be a multiple of 0.5.", "Invalid.TaskParam")
+
+
+def _job(text: str) -> Job:
+    document.require_shallow("$", text, "Invalid.TaskContent")
+    return parse(text)
 
 
 def _name(name: str | None) -> str:
@@ -235,6 +240,10 @@ def _add(db: Connection, caller: Caller, workspace_id: int, described: tuple[Wan
         created_ms=now,
         edited_ms=now,
     )
+
+
+def _is_there(db: Connection, file_id: int) -> bool:
+    return files.get(db, file_id) is not None
 
 
 def _repeated(answer: Answer) -> list[str]:

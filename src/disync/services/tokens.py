@@ -40,16 +40,23 @@ class Answer:
     differs: bool = False
 
 
-def once(db: Connection, token: Token, work: Callable[[], Any]) -> Answer:
-    """Do `work` unless the token was used; its result must be JSON. All in the caller's transaction."""
+def once(
+    db: Connection, token: Token, work: Callable[[], Any], lasts: Callable[[Any], bool] = lambda result: True
+) -> Answer:
+    """Do `work` unless the token was used; its result must be JSON. All in the caller's transaction.
+
+    `lasts`: whether what an earlier request made is still there. If not, the token is as good as new.
+    """
     if not token.token:
         return Answer(work())
     key = {"workspace_id": token.workspace_id, "action": token.action, "token": token.token}
     if not rows.claim(db, key, token.request, now_ms()):
-        found = rows.get(db, key)
-        return Answer(msgspec.json.decode(found.result), True, found.request != token.request)
+        found = rows.locked(db, key)
+        result = msgspec.json.decode(found.result)
+        if lasts(result):
+            return Answer(result, True, found.request != token.request)
     result = work()
-    rows.finish(db, key, msgspec.json.encode(result).decode())
+    rows.finish(db, key, token.request, msgspec.json.encode(result).decode())
     return Answer(result)
 
 

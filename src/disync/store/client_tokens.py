@@ -17,9 +17,10 @@ def claim(db: Connection, key: dict[str, Any], request: str, now_ms: int) -> boo
     return db.execute(statement.returning(client_token.c.token)).first() is not None
 
 
-def get(db: Connection, key: dict[str, Any]) -> Any:
-    return db.execute(select(client_token).filter_by(**key)).one()
+def locked(db: Connection, key: dict[str, Any]) -> Any:
+    """The row of a token that was taken; nobody else changes it until this transaction ends."""
+    return db.execute(select(client_token).filter_by(**key).with_for_update()).one()
 
 
-def finish(db: Connection, key: dict[str, Any], result: str) -> None:
-    db.execute(update(client_token).filter_by(**key).values(result=result))
+def finish(db: Connection, key: dict[str, Any], request: str, result: str) -> None:
+    db.execute(update(client_token).filter_by(**key).values(request=request, result=result))
