@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import BigInteger, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from disync.model.errors import BadConfig
 from disync.store import access_keys, files, folders, workspaces
 from disync.store.database import Store, open_store
 from disync.store.migrations import HEAD, migrate
@@ -163,7 +164,7 @@ def test_a_store_that_does_not_answer_is_not_reachable(postgres_url: str, tmp_pa
 
 
 def test_other_databases_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="must begin with postgresql://"):
+    with pytest.raises(BadConfig, match="must begin with postgresql://"):
         open_store(tmp_path, "mysql://localhost/x")
 
 

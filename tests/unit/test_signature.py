@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from disync.gateway.digest import sign
 from disync.gateway.request import Request, encode
 from disync.gateway.signature import DIGESTS, RPC, Credential, read, rpc_string_to_sign, verify
 from disync.model.errors import ApiError
@@ -271,3 +273,10 @@ def test_the_sm3_scheme_is_told_to_be_unknown_where_openssl_lacks_it(monkeypatch
     with pytest.raises(ApiError) as caught:
         verify(recorded(entry), CREDENTIALS.get, entry["now"])
     assert (caught.value.status, caught.value.code) == (400, "IncompleteSignature")
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", *(["sm3"] if "ACS3-HMAC-SM3" in DIGESTS else [])])
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 200])
+def test_the_hmac_is_the_librarys(algorithm: str, length: int) -> None:
+    for text in ("", "ä" * 100):
+        assert sign("k" * length, text, algorithm) == hmac.digest(b"k" * length, text.encode(), algorithm)
