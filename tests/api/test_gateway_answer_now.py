@@ -97,9 +97,12 @@ def test_plain_requests_on_one_connection(listening: Listening, asked: list[bool
         for request in (get(), b"".join(post(form(), f"Content-Length: {len(form())}")), get()):
             connection.sendall(request)
             check(*responses(connection, 1))
+        # One more answer after those that are counted: the server counts when it has written.
+        connection.sendall(get("GetDISyncTask", CLOSE))
+        check(*responses(connection, 1))
     assert asked == [True] * 3
-    assert listening.server.server_state.total_requests == 3
-    assert [seen[:2] for seen in listening.caller.observed] == [("GetDISyncTask", 200)] * 3
+    assert listening.server.server_state.total_requests >= 3
+    assert [seen[:2] for seen in listening.caller.observed] == [("GetDISyncTask", 200)] * 4
 
 
 def test_one_that_needs_a_thread_goes_the_general_way(listening: Listening, asked: list[bool]) -> None:
