@@ -66,9 +66,9 @@ class Instances:
 
     def start(self, caller: Caller, project_id: int, file_id: int, start_param: str | None) -> None:
         """Ask for the task to run. It resumes where it was, unless `startTime` says where to begin."""
-        param = parse_start_param(start_param)
         with self._store.write() as db:
             find(db, caller, project_id, file_id, Role.DEVELOPER)
+            param = parse_start_param(start_param)
             if deployments.get(db, file_id) is None:
                 raise Refused("The task is not deployed: call DeployDISyncTask before starting it.")
             row = rows.get(db, file_id)

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import Database
 from contract.source import ReaderSuite, Row, rows_in
-from disync.connectors.mysql import chunks
+from disync.connectors.mysql import CONNECTOR, chunks
 from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.model.data import Position
 from disync.model.errors import BadConfig
@@ -199,3 +199,10 @@ def _holds_every_row_once(database: Database, count: int) -> None:
                 assert [row[place] for row in rest] == [row[place] for row in rows_in(events[number + 1 :])]
     assert sorted(found) == list(range(1, count + 1))
     reader.close()
+
+
+def test_the_network_policy_stands_before_every_connection() -> None:
+    content = {"jdbcUrl": "jdbc:mysql://0.0.0.0:3306/shop", "username": "u", "password": "p", "tag": "public"}
+    assert CONNECTOR.probe is not None
+    with pytest.raises(BadConfig, match="Task have SSRF attacks"):
+        CONNECTOR.probe(content)

@@ -13,6 +13,7 @@ import pymysql
 import pymysql.connections
 from pymysql.cursors import SSCursor
 
+from disync.connectors import network
 from disync.connectors.mysql.config import Address
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 
@@ -45,7 +46,14 @@ class _NoClearText:
 
 
 class _Connection(pymysql.connections.Connection):  # type: ignore[misc]
-    """The driver's own, but for the TLS that it takes where a server offers it without having been asked to."""
+    """The driver's own, but for the TLS that it takes where a server offers it without having been asked to, and for
+    the address, which is the one that the network policy has checked."""
+
+    def connect(self, sock: socket.socket | None = None) -> None:
+        if sock is None:
+            sock = network.connect(self.host, self.port, self.connect_timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connect(sock)
 
     def _create_ssl_ctx(self, wanted: ssl.SSLContext | dict[str, Any]) -> ssl.SSLContext:
         return wanted if isinstance(wanted, ssl.SSLContext) else _tls_context(False)
