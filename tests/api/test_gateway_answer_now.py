@@ -93,8 +93,9 @@ def check(response: Response) -> None:
 
 
 def test_plain_requests_on_one_connection(listening: Listening, asked: list[bool]) -> None:
+    body = form()
     with connect(listening) as connection:
-        for request in (get(), b"".join(post(form(), f"Content-Length: {len(form())}")), get()):
+        for request in (get(), b"".join(post(body, f"Content-Length: {len(body)}")), get()):
             connection.sendall(request)
             check(*responses(connection, 1))
         # One more answer after those that are counted: the server counts when it has written.
