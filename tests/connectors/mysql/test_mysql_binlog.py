@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source import Database
 
-from conftest import Database
 from disync.connectors.mysql import ddl
 from disync.connectors.mysql.binlog import decimal, events, json, rows, tablemap
 from disync.connectors.mysql.binlog.errors import BrokenLog

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from source import Database, Log, changes_in
 
 import mariadb
-from conftest import Database, Log, changes_in
 from disync.connectors.mysql import position, stream
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.data import Batch, Event, Idle, Position, SchemaChange

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from source import Database
 
-from conftest import Database
 from disync.connectors import find
 from disync.connectors.mysql.config import address_of, step_of
 from disync.model.connector import Site

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from source import Database, Log, changes_in
 
-from conftest import Database, Log, changes_in
 from contract.source import rows_in
 from disync.connectors.mysql import chunks
 from disync.model.data import Batch

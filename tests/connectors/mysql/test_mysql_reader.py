@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from source import Database
 
-from conftest import Database
 from contract.source import ReaderSuite, Row, rows_in
 from disync.connectors.mysql import CONNECTOR, chunks
 from disync.connectors.mysql.changes import MySQLChangeReader

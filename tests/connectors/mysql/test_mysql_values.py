@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from source import Database, Log, changes_in
 
-from conftest import Database, Log, changes_in
 from contract.source import rows_in
 from disync.connectors.mysql import schema
 from disync.connectors.mysql.charsets import _EXACT, decoder
