@@ -19,6 +19,10 @@ from disync.datahub.hub import Hub
 SWEEP_SECONDS = 60.0
 GRACE_SECONDS = 3
 
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept this long. The vendor's consumer sends a heartbeat every five seconds over a pooled one and
+gives up when that is reset, so five seconds, the default, end it by chance."""
+
 
 def serve(
     host: str,
@@ -53,6 +57,7 @@ async def _serve(
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = _Server(config)
     sweeping = asyncio.create_task(hub.keep_swept(SWEEP_SECONDS))
