@@ -20,8 +20,8 @@ SWEEP_SECONDS = 60.0
 GRACE_SECONDS = 3
 
 KEEP_ALIVE_SECONDS = 75
-"""An idle connection is kept this long. The vendor's consumer sends a heartbeat every five seconds over a pooled one and
-gives up when that is reset, so five seconds, the default, end it by chance."""
+"""An idle connection is kept this long. The vendor's consumer sends a heartbeat every five seconds over a pooled one,
+and gives up when that is reset: the usual limit of five seconds would end it by chance."""
 
 
 def serve(
