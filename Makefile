@@ -36,4 +36,4 @@ lock: ## Write the lock files anew (needs uv)
 	scripts/lock
 
 clean: ## Remove what the other targets installed in this folder
-	rm -rf .venv .cache tests/clients/node-pop/node_modules
+	rm -rf .venv .cache build src/disync/native/*.so tests/clients/node-pop/node_modules

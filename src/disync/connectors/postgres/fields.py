@@ -2,14 +2,14 @@
 
 An encoder takes one value that is not null, in the storage of its kind, and gives the field with its length in front.
 It raises ValueError where the column's type cannot hold the value exactly: nothing is rounded, cut or wrapped. All is
-pure and works by column, so that a compiled twin may take its place.
+pure; what is compiled (`disync.native`) is held against it.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from struct import Struct
 from typing import Any
@@ -162,28 +162,6 @@ _ENCODERS: dict[str, Encoder] = {
     "date": _date,
     "interval": _interval,
 }
-
-
-def canonical(column: ColumnType) -> Callable[[bytes], bytes]:
-    """What makes fields of equal keys equal bytes: 1.5 and 1.50 are one numeric, 0 and -0 one float."""
-    if column.name == "numeric":
-        return lambda field: field[:10] + field[12:]
-    if column.name in ("float4", "float8"):
-        return lambda field: bytes(len(field)) if field[4:5] == b"\x80" and not any(field[5:]) else field
-    return bytes
-
-
-def rows(data: bytes) -> Iterator[tuple[bytes | None, ...]]:
-    """The rows of a binary COPY, as fields without their lengths."""
-    at = 15 + 4 + struct.unpack_from("!i", data, 15)[0]
-    while (count := struct.unpack_from("!h", data, at)[0]) >= 0:
-        at += 2
-        row: list[bytes | None] = []
-        for _ in range(count):
-            (size,) = struct.unpack_from("!i", data, at)
-            at += 4 + max(size, 0)
-            row.append(None if size < 0 else data[at - size : at])
-        yield tuple(row)
 
 
 def decode(column: ColumnType, field: bytes) -> Any:

@@ -10,13 +10,17 @@ import psycopg
 from disync.connectors.postgres import fields, sql
 from disync.connectors.postgres.catalog import Target
 from disync.connectors.postgres.connection import Connection, of_the_row, reason
-from disync.connectors.postgres.latest import Latest
-from disync.connectors.postgres.mapping import Mapping, Row, changes_in
+from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
-from disync.model.data import Batch, Dirty, Table
+from disync.model.data import Batch, Dirty, Position, Table
 from disync.model.errors import BadConfig
+from disync.native import rows
+from disync.native.fold import Fold
 
 _STAGES = count(1)
+
+PIECE = 1 << 18
+"""Bytes that are handed to the driver at once: it holds a copy of them until the server has taken them."""
 
 
 class Lane:
@@ -30,84 +34,92 @@ class Lane:
         self._target = target
         self._ignore = ignore
         self.mapping = Mapping(table, target, append)
-        self._loads: list[Row] = []
-        self._changes = Latest(ignore)
+        self._loads: list[bytes] = []
+        self._changes = self._folder()
         self._dirty: list[Dirty] = []
+        self._position = Position("")
         self._stages: dict[bool, Relation] = {}
         self._filled: set[bool] = set()
         self._overlaps = False
 
     def take(self, batch: Batch, sequence: int, now_ms: int) -> int:
         """Take a batch that has this lane's table; returns the sequence number after it."""
-        rows = self.mapping.rows(batch, sequence, now_ms)
+        self._position = batch.position
+        mapped = self.mapping.rows(batch, sequence, now_ms)
         if self.mapping.append or batch.ops is None:
-            if len(self._changes):
+            if self._changes:
                 self._dirty += self.apply()
-            self._refuse([row for row in rows if row.reason is not None])
-            self._loads += [row for row in rows if row.reason is None]
+            self._dirty += mapped.refused
+            self._loads.append(mapped.rows)
             return sequence + changes_in(batch.ops) if batch.ops else sequence + batch.count
-        if not self.mapping.keys:
+        if self._changes is None:
             raise BadConfig(
                 f"Changes of {batch.table.name} cannot be repeated, as it has no key. Give it a primary key, or set "
                 "`writeMode` to insert, which appends every change as a row."
             )
         if self._loads:
             self._dirty += self.apply()
-        self._refuse(self._changes.take(rows))
+        self._dirty += mapped.refused
+        self._take(self._changes, mapped.rows, mapped.ops)
         return sequence
 
     def apply(self) -> list[Dirty]:
         """Put everything that waits into the table; returns what was refused."""
         loads, self._loads = self._loads, []
-        changes, self._changes = self._changes, Latest(self._ignore)
+        changes, self._changes = self._changes, self._folder()
         if loads and not self._copied(loads):
-            if self.mapping.keys:
-                changes.take(loads)
+            if changes is not None:
+                for load in loads:
+                    self._take(changes, load, None)
             else:
-                self._each(loads, self._copy)
-        if len(changes):
+                self._each(b"".join(loads), self._copy)
+        if changes:
             self._open_stages()
-        self._each(changes.gone(), self._delete)
-        self._each(changes.live(new=False), self._replace)
-        self._each(changes.live(new=True), self._add)
+            self._each(changes.gone(), self._delete, of_keys=True)
+            self._each(changes.live(new=False), self._replace)
+            self._each(changes.live(new=True), self._add)
         dirty, self._dirty = self._dirty, []
         return dirty
 
     def committed(self) -> None:
         self._filled.clear()  # stages are empty after every commit
 
-    def _refuse(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            self._dirty.append(row.dirty(self._name, row.reason or "it has no key"))
+    def _folder(self) -> Fold | None:
+        mapping = self.mapping
+        return Fold(len(mapping.columns), mapping.key_places, mapping.compared, self._ignore) if mapping.keys else None
 
-    @property
-    def _name(self) -> str:
-        return f"{self._target.relation.schema}.{self._target.relation.name}"
+    def _take(self, changes: Fold, lines: bytes, ops: bytes | None) -> None:
+        for row in changes.take(lines, ops):
+            self._refuse(row, f"column {self.mapping.keys[0]}: a key must not be null")
 
-    def _each(self, rows: Sequence[Row], put: Callable[[Sequence[Row]], None]) -> None:
+    def _refuse(self, row: bytes, why: str) -> None:
+        self._dirty.append(self.mapping.refused(row, why, self._position))
+
+    def _each(self, lines: bytes, put: Callable[[bytes], None], of_keys: bool = False) -> None:
         """Put rows, all at once if the server takes them all, else halves of them until the refused ones are found."""
-        if not rows:
+        if not lines:
             return
         try:
             with self._connection.transaction():
-                put(rows)
+                put(lines)
         except psycopg.Error as error:
             if not of_the_row(error):
                 raise
-            if len(rows) == 1:
-                self._dirty.append(rows[0].dirty(self._name, reason(error)))
-                return
-            middle = len(rows) // 2
-            self._each(rows[:middle], put)
-            self._each(rows[middle:], put)
+            number = rows.count(lines)
+            if number > 1:
+                middle = rows.cut(lines, number // 2)
+                self._each(lines[:middle], put, of_keys)
+                self._each(lines[middle:], put, of_keys)
+            elif not of_keys:  # a key that the target cannot hold is not there
+                self._refuse(lines, reason(error))
 
-    def _copied(self, rows: Sequence[Row]) -> bool:
+    def _copied(self, loads: Sequence[bytes]) -> bool:
         """Whether all rows went straight into the table. Where keys were there already they are merged from now on."""
         if self._overlaps:
             return False
         try:
             with self._connection.transaction():
-                self._copy(rows)
+                self._fill(self._target.relation, self.mapping.columns, loads)
         except psycopg.Error as error:
             if not of_the_row(error):
                 raise
@@ -115,31 +127,31 @@ class Lane:
             return False
         return True
 
-    def _copy(self, rows: Sequence[Row]) -> None:
-        self._fill(self._target.relation, self.mapping.columns, [row.data for row in rows])
+    def _copy(self, lines: bytes) -> None:
+        self._fill(self._target.relation, self.mapping.columns, [lines])
 
-    def _delete(self, rows: Sequence[Row]) -> None:
-        stage = self._staged(True, self.mapping.keys, [row.gone for row in rows])
+    def _delete(self, keys: bytes) -> None:
+        stage = self._staged(True, self.mapping.keys, keys)
         self._execute(sql.delete_staged(self._target.relation, stage, self.mapping.keys))
 
-    def _add(self, rows: Sequence[Row]) -> None:
-        self._merge(rows, ignore=True)
+    def _add(self, lines: bytes) -> None:
+        self._merge(lines, ignore=True)
 
-    def _replace(self, rows: Sequence[Row]) -> None:
+    def _replace(self, lines: bytes) -> None:
         """Where more than the key is unique, rows may swap values: then all of them leave before they come back."""
         if len(self._target.unique) < 2 or not self.mapping.whole:
-            self._merge(rows, ignore=False)
+            self._merge(lines, ignore=False)
             return
         try:
             with self._connection.transaction():
-                self._merge(rows, ignore=False)
+                self._merge(lines, ignore=False)
         except psycopg.errors.UniqueViolation:
-            self._delete(rows)
-            self._merge(rows, ignore=False)
+            self._delete(rows.project(lines, self.mapping.key_places))
+            self._merge(lines, ignore=False)
 
-    def _merge(self, rows: Sequence[Row], ignore: bool) -> None:
+    def _merge(self, lines: bytes, ignore: bool) -> None:
         columns, keys = self.mapping.columns, self.mapping.keys
-        stage = self._staged(False, columns, [row.data for row in rows])
+        stage = self._staged(False, columns, lines)
         identity = any(column.identity for column in self._target.columns)
         insert = sql.insert_staged(self._target.relation, stage, columns, identity)
         self._execute(insert + sql.on_conflict(keys, columns, ignore))
@@ -153,13 +165,13 @@ class Lane:
             self._execute(sql.create_stage(stage, self._target.relation, columns))
             self._stages[gone] = stage
 
-    def _staged(self, gone: bool, columns: Sequence[str], lines: Sequence[bytes]) -> Relation:
+    def _staged(self, gone: bool, columns: Sequence[str], lines: bytes) -> Relation:
         """The stage, holding exactly these rows."""
         stage = self._stages[gone]
         if gone in self._filled:
             self._execute(f"TRUNCATE {stage}")
         self._filled.add(gone)
-        self._fill(stage, columns, lines)
+        self._fill(stage, columns, [lines])
         return stage
 
     def _fill(self, relation: Relation, columns: Sequence[str], lines: Sequence[bytes]) -> None:
@@ -167,7 +179,12 @@ class Lane:
             self._connection.cursor() as cursor,
             cursor.copy(sql.copy_in(relation, columns).encode()) as copy,
         ):
-            copy.write(b"".join((fields.HEADER, *lines, fields.TRAILER)))
+            copy.write(fields.HEADER)
+            for line in lines:
+                view = memoryview(line)
+                for at in range(0, len(view), PIECE):
+                    copy.write(view[at : at + PIECE])
+            copy.write(fields.TRAILER)
 
     def _execute(self, statement: str) -> None:
         self._connection.execute(statement.encode())

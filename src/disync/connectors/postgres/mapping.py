@@ -1,11 +1,11 @@
-"""Batches of a source's table as rows of a target's: columns found by name, encoded column by column."""
+"""Batches of a source's table as rows of a target's: columns found by name, fields of binary COPY."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import pack
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -13,36 +13,23 @@ import structlog
 from disync.connectors.postgres import fields
 from disync.connectors.postgres.catalog import Target
 from disync.connectors.postgres.target import CHANGE_COLUMNS, keys_of
-from disync.model.data import Batch, Dirty, Encoded, Table, rows_of
+from disync.connectors.postgres.types import ColumnType, as_it_lies
+from disync.model.data import Batch, Column, Dirty, Encoded, Position, Table
 from disync.model.errors import BadConfig
+from disync.native import pgcopy, rows
 
 log = structlog.get_logger()
 
 INSERTED, DELETED, BEFORE, AFTER = b"IDBU"
 """The ops of a batch."""
 
-Key = tuple[bytes, ...]
 
+class Mapped(NamedTuple):
+    """Rows of the target in the format `pgcopy`, one for each of `ops` (None: all inserted); those it cannot hold."""
 
-class Row(NamedTuple):
-    """A row of a batch. `key`: equal for equal keys, None where it has no usable one; `gone`: its key columns, `data`:
-    all of its columns, both as rows of a COPY. `reason`: why the target cannot hold it; None if it can, so far."""
-
-    op: int
-    batch: Batch
-    place: int
-    key: Key | None
-    gone: bytes
-    data: bytes
-    reason: str | None
-
-    def dirty(self, table: str, reason: str) -> Dirty:
-        """The row as the source gave it, with why it was refused."""
-        batch = self.batch
-        assert not isinstance(batch.rows, Encoded), "rows are taken from Arrow only"
-        (values,) = rows_of(batch.rows.slice(self.place, 1))
-        named = dict(zip((column.name for column in batch.table.columns), values, strict=True))
-        return Dirty(table, msgspec.json.encode(named).decode(), reason, batch.position)
+    rows: bytes
+    ops: bytes | None
+    refused: list[Dirty]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +38,13 @@ class Feed:
 
     place: int
     name: str
+    type: ColumnType
     encoder: fields.Encoder
-    canonical: Callable[[bytes], bytes]
 
 
 class Mapping:
-    """How rows of `table` become rows of `target`. `keys` is empty where rows are only ever added."""
+    """How rows of `table` become rows of `target`. `keys` is empty where rows are only ever added; `key_places` says
+    where they are among `columns`, `compared` how the target compares each (`native.fold`)."""
 
     def __init__(self, table: Table, target: Target, append: bool) -> None:
         self.table = table
@@ -66,45 +54,77 @@ class Mapping:
         names = [feed.name for feed in self._feeds]
         if not set(self.keys).issubset(names):
             raise BadConfig(f"The rows of {table.name} come without the key of {target.relation}: {self.keys}.")
-        self._key_places = [names.index(key) for key in self.keys]
+        self.key_places = [names.index(key) for key in self.keys]
+        self.compared = [_compared(self._feeds[place].type) for place in self.key_places]
         self._count = pack("!h", len(names) + (len(CHANGE_COLUMNS) if append else 0))
-        self._key_count = pack("!h", len(self.keys))
         self.columns = (*names, *(column.name for column in CHANGE_COLUMNS)) if append else tuple(names)
         self.whole = {c.name for c in target.columns if not c.generated}.issubset(self.columns)
+        self._relation = f"{target.relation.schema}.{target.relation.name}"
+        self._as_they_lie = (
+            not append
+            and [feed.place for feed in self._feeds] == list(range(len(table.columns)))
+            and all(as_it_lies(table.columns[feed.place], feed.type) for feed in self._feeds)
+        )
 
-    def rows(self, batch: Batch, sequence: int, now_ms: int) -> list[Row]:
+    def rows(self, batch: Batch, sequence: int, now_ms: int) -> Mapped:
         """`sequence` and `now_ms` are for the columns that tell a change in a target that only grows."""
         if isinstance(batch.rows, Encoded):
-            raise BadConfig(f"A postgresql writer does not take rows as {batch.rows.format}.")
+            if batch.rows.format != pgcopy.FORMAT:
+                raise BadConfig(f"A postgresql writer does not take rows as {batch.rows.format}.")
+            if self._as_they_lie:
+                return Mapped(batch.rows.buffers[0], batch.ops, [])
+        values = _values(batch)
+        columns, reasons = self._encoded(values)
+        ops = batch.ops or bytes([INSERTED]) * batch.count
+        tails = change_fields(ops, sequence, now_ms) if self.append else [b""] * batch.count
+        kept = [place for place in range(batch.count) if self._stays(place, ops, columns, reasons)]
+        lines = [
+            self._count + b"".join([column[place] or fields.NULL for column in columns]) + tails[place]
+            for place in kept
+        ]
+        names = [column.name for column in batch.table.columns]
+        refused = [
+            self._dirty(dict(zip(names, [column[place] for column in values], strict=True)), why, batch.position)
+            for place, why in reasons.items()
+            if _comes(ops[place])
+        ]
+        return Mapped(b"".join(lines), bytes([ops[place] for place in kept]) if batch.ops else None, refused)
+
+    def refused(self, row: bytes, reason: str, position: Position) -> Dirty:
+        """A row that the server has refused."""
+        (found,) = rows.fields(row)
+        types = [*(feed.type for feed in self._feeds), *(_CHANGE_TYPES if self.append else ())]
+        pairs = zip(types, found, strict=True)
+        values = [None if field is None else fields.decode(type_, field) for type_, field in pairs]
+        return self._dirty(dict(zip(self.columns, values, strict=True)), reason, position)
+
+    def _encoded(self, values: Sequence[Sequence[Any]]) -> tuple[list[list[bytes | None]], dict[int, str]]:
+        """(fields by column, why the target cannot hold a row by its place)"""
         columns: list[list[bytes | None]] = []
         reasons: dict[int, str] = {}
         for feed in self._feeds:
-            encoded, refused = fields.encode(list(batch.rows.column(feed.place).to_pylist()), feed.encoder)
+            encoded, refused = fields.encode(values[feed.place], feed.encoder)
             columns.append(encoded)
             for place, why in refused.items():
                 reasons.setdefault(place, f"column {feed.name}: {why}")
-        ops = batch.ops or bytes([INSERTED]) * batch.count
-        lines = list(zip(*columns, strict=True)) if columns else []
-        tails = change_fields(ops, sequence, now_ms) if self.append else [b""] * len(lines)
-        return [
-            self._row(batch, place, ops[place], line, reasons.get(place), tails[place])
-            for place, line in enumerate(lines)
-        ]
+        return columns, reasons
 
-    def _row(
-        self, batch: Batch, place: int, op: int, line: tuple[bytes | None, ...], reason: str | None, tail: bytes
-    ) -> Row:
-        key, gone = None, b""
-        if self.keys:
-            parts = [part for at in self._key_places if (part := line[at]) is not None and part != fields.NULL]
-            if len(parts) == len(self.keys):
-                canonical = (self._feeds[at].canonical for at in self._key_places)
-                key = tuple([make(part) for make, part in zip(canonical, parts, strict=True)])
-                gone = self._key_count + b"".join(parts)
-            elif reason is None:
-                reason = f"column {self.keys[0]}: a key must not be null"
-        data = b"" if reason is not None else self._count + b"".join([part for part in line if part is not None]) + tail
-        return Row(op, batch, place, key, gone, data, reason)
+    def _stays(self, place: int, ops: bytes, columns: list[list[bytes | None]], reasons: dict[int, str]) -> bool:
+        """Whether a row is handed on. Of one that goes only its key counts; one that cannot come takes along the row
+        that it was before, unless that had another key."""
+
+        def key(of: int) -> list[bytes | None]:
+            return [columns[at][of] for at in self.key_places]
+
+        if _comes(ops[place]):
+            return place not in reasons
+        if None in key(place):
+            return False
+        updated = ops[place] == BEFORE and place + 1 < len(ops) and ops[place + 1] == AFTER
+        return not (updated and place + 1 in reasons and key(place) == key(place + 1))
+
+    def _dirty(self, row: dict[str, Any], reason: str, position: Position) -> Dirty:
+        return Dirty(self._relation, msgspec.json.encode(row).decode(), reason, position)
 
 
 def change_fields(ops: bytes, sequence: int, now_ms: int) -> list[bytes]:
@@ -128,6 +148,31 @@ def changes_in(ops: bytes) -> int:
     return len(ops) - pairs
 
 
+_CHANGE_TYPES = tuple(ColumnType(pgcopy.TYPES[column.kind]) for column in CHANGE_COLUMNS)
+
+
+def _comes(op: int) -> bool:
+    return op in (INSERTED, AFTER)
+
+
+def _values(batch: Batch) -> list[list[Any]]:
+    """The values of a batch by column, in the storage of their kinds."""
+    if not isinstance(batch.rows, Encoded):
+        return [list(batch.rows.column(place).to_pylist()) for place in range(batch.rows.num_columns)]
+    types = [ColumnType(pgcopy.TYPES[column.kind]) for column in batch.table.columns]
+    lines = rows.fields(batch.rows.buffers[0])
+    return [
+        [None if (field := line[place]) is None else fields.decode(type_, field) for line in lines]
+        for place, type_ in enumerate(types)
+    ]
+
+
+def _compared(type_: ColumnType) -> str:
+    if type_.name in ("float4", "float8"):
+        return "float"
+    return "numeric" if type_.name == "numeric" else "plain"
+
+
 def _feeds(table: Table, target: Target) -> Sequence[Feed]:
     feeds: list[Feed] = []
     for place, column in enumerate(table.columns):
@@ -135,11 +180,12 @@ def _feeds(table: Table, target: Target) -> Sequence[Feed]:
         if found is None or found.generated:
             log.warning("postgres.column_left_out", table=str(target.relation), column=column.name)
             continue
-        try:
-            encoder = fields.encoder(column.kind, found.type)
-        except KeyError as error:
-            raise BadConfig(
-                f"Column {column.name} of {target.relation} is {found.type}: that is not written."
-            ) from error
-        feeds.append(Feed(place, found.name, encoder, fields.canonical(found.type)))
+        feeds.append(Feed(place, found.name, found.type, _encoder(column, found.type, target)))
     return feeds
+
+
+def _encoder(column: Column, type_: ColumnType, target: Target) -> fields.Encoder:
+    try:
+        return fields.encoder(column.kind, type_)
+    except KeyError as error:
+        raise BadConfig(f"Column {column.name} of {target.relation} is {type_}: that is not written.") from error

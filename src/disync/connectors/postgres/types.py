@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from disync.model.data import Column
 from disync.model.types import Kind
+from disync.native import pgcopy
 
 NUMERIC_DIGITS = 1000
 VARCHAR_CHARACTERS = 10_485_760
@@ -22,24 +23,6 @@ _NAMES = {
     "timestamptz": "timestamp with time zone",
 }
 """The catalogue's names that differ from SQL's."""
-
-_CREATED = {
-    Kind.TINYINT: "int2",
-    Kind.SMALLINT: "int2",
-    Kind.INTEGER: "int4",
-    Kind.BIGINT: "int8",
-    Kind.FLOAT: "float4",
-    Kind.DOUBLE: "float8",
-    Kind.BOOLEAN: "bool",
-    Kind.DECIMAL: "numeric",
-    Kind.STRING: "text",
-    Kind.BYTES: "bytea",
-    Kind.JSON: "json",  # jsonb would change the text: order, spaces, repeated members, digits
-    Kind.DATE: "date",
-    Kind.TIME: "text",  # no time of day holds -838:59:59
-    Kind.DATETIME: "timestamp",
-    Kind.TIMESTAMP: "timestamptz",
-}
 
 _TEXTS = ("text", "varchar")
 TAKES: dict[Kind, tuple[str, ...]] = {
@@ -100,7 +83,7 @@ def from_catalogue(name: str, modifier: int) -> ColumnType:
 
 def type_of(column: Column, numeric_digits: int = NUMERIC_DIGITS) -> ColumnType:
     """The type of a column that we make. Decimals keep all their digits; one with too many becomes text."""
-    name = _CREATED[column.kind]
+    name = pgcopy.TYPES[column.kind]
     if column.kind is Kind.DECIMAL and column.precision is not None:
         if column.precision > numeric_digits:
             return ColumnType("text")
@@ -122,6 +105,18 @@ def misfit(column: Column, actual: ColumnType) -> str | None:
     if _too_short(column, actual) or _too_few_digits(column, actual) or _too_coarse(column, actual):
         return f"it is {actual} here and the source needs {type_of(column)}"
     return None
+
+
+def as_it_lies(column: Column, actual: ColumnType) -> bool:
+    """Whether every field of the format `pgcopy` is one of this column, which fits, without a look at its value.
+
+    A type with a limit cuts spaces and rounds digits that lie beyond it without a word; where the source has a limit
+    of its own, the column was found to be as wide.
+    """
+    limited = actual.length is not None or actual.precision is not None
+    known = column.length is not None or column.precision is not None
+    name = "text" if actual.name == "varchar" else actual.name
+    return name == pgcopy.TYPES[column.kind] and (known or not limited)
 
 
 def _too_short(column: Column, actual: ColumnType) -> bool:

@@ -23,6 +23,7 @@ from disync.model.connector import Sink, Writer
 from disync.model.data import Batch, Dirty, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.run import Checkpoint, Split
+from disync.native import pgcopy
 
 SPILL_BYTES = 64 * 1024 * 1024
 """What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that."""
@@ -76,6 +77,8 @@ class Destination:
 
 class PostgresWriter(Writer):
     """Writes into one schema of one database; every sink has a session of its own."""
+
+    formats = (pgcopy.FORMAT,)
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination

@@ -1,0 +1,535 @@
+"""Packets of a binary log → rows of changes in the format `pgcopy`.
+
+Events that hold rows of tables that were announced are read here. All others are handed out, one by one, for Python to
+read: those that begin and end transactions among them, so the rows in between are this file's affair alone.
+"""
+
+from binascii import crc32
+
+from cpython.buffer cimport PyBUF_READ
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memmove
+
+from disync.native.calendar cimport put_date, put_moment, put_span, put_unix
+from disync.native.columns cimport *
+from disync.native.out cimport *
+from disync.native.packets cimport Packets
+
+from disync.native.columns import Unserved
+from disync.native.packets import Broken
+
+cdef enum:
+    HEADER = 19
+    ARTIFICIAL = 0x20
+    ROTATE = 4
+    TABLE_MAP = 19
+    FIRST_1 = 23          # WRITE, UPDATE and DELETE of the first version
+    FIRST_2 = 30          # and of the second
+    FIRST_SQUEEZED_1 = 166  # MariaDB's compressed ones
+    FIRST_SQUEEZED_2 = 169
+
+ENOUGH = object()
+"""What `LogRows.next` gives where as many rows are held as are wanted at once."""
+
+
+cdef class LogTable:
+    """The rows of one table that are held: `whole` ones belong to transactions that have ended, the others follow them.
+    `subject` is whatever the caller knows the table by."""
+
+    cdef Columns _columns
+    cdef Out _out, _ops
+    cdef Py_ssize_t _whole_size
+    cdef bint _touched
+    cdef readonly object subject
+    cdef readonly Py_ssize_t whole
+
+    def __cinit__(self, Columns columns, subject):
+        self._columns, self.subject = columns, subject
+
+    def __dealloc__(self):
+        release(&self._out)
+        release(&self._ops)
+
+    cdef tuple take(self, bint whole):
+        """(rows, ops), of ended transactions or all; what is left moves up."""
+        cdef Py_ssize_t size = self._whole_size if whole else self._out.size
+        cdef Py_ssize_t count = self.whole if whole else self._ops.size
+        rows = PyBytes_FromStringAndSize(<const char*> self._out.data, size)
+        ops = PyBytes_FromStringAndSize(<const char*> self._ops.data, count)
+        _drop(&self._out, size)
+        _drop(&self._ops, count)
+        self._whole_size = self.whole = 0
+        return rows, ops
+
+
+cdef void _drop(Out* out, Py_ssize_t size) noexcept:
+    cdef Py_ssize_t left = out.size - size
+    if left:
+        memmove(out.data, out.data + size, left)
+    out.size = left
+    if left == 0 and out.room > 1 << 24:
+        release(out)
+
+
+cdef class LogRows:
+    """`checksums`: whether events carry them. `offset`: the place in the file behind the last event, of which events
+    tell the lower 32 bits. `count` and `size`: rows and bytes that are held, `whole` of them of ended transactions.
+    `refused`: (subject, op, the row's image as it lay in the log, the column's name, why).
+    """
+
+    cdef Packets _packets
+    cdef dict _known, _by_number
+    cdef list _touched
+    cdef object _inflate
+    cdef bytes _last_map
+    cdef object _last_table
+    cdef str _reason
+    cdef Py_ssize_t _most_rows, _most_bytes
+    cdef int64_t _offset
+    cdef public bint checksums
+    cdef readonly Py_ssize_t count, size, whole
+    cdef readonly list refused
+
+    def __cinit__(self, Packets packets, inflate, Py_ssize_t most_rows, Py_ssize_t most_bytes):
+        self._packets, self._inflate = packets, inflate
+        self._most_rows, self._most_bytes = most_rows, most_bytes
+        self._known, self._by_number, self._touched = {}, {}, []
+        self.refused = []
+
+    @property
+    def offset(self) -> int:
+        return self._offset
+
+    @offset.setter
+    def offset(self, value):
+        self._offset = value
+
+    def announce(self, bytes body, table):
+        """What a TABLE_MAP of these words stands for: a LogTable, or None for a table whose rows are passed over."""
+        if table is not None and not isinstance(table, LogTable):
+            raise TypeError("a LogTable or None")
+        if len(self._known) >= 10_000:
+            self._known.clear()
+        self._known[body] = table
+        self._last_map = None
+
+    def forget(self):
+        """Nothing that was announced holds any more."""
+        self._known, self._by_number, self._last_map = {}, {}, None
+
+    def next(self):
+        """The next packet that is not for this class, ENOUGH, or None where more has to be received first."""
+        cdef const unsigned char* at
+        cdef Py_ssize_t size
+        while True:
+            if self.count >= self._most_rows or self.size >= self._most_bytes:
+                return ENOUGH
+            if not self._packets.next(&at, &size):
+                return None
+            if not self._taken(at, size):
+                return PyBytes_FromStringAndSize(<const char*> at, size)
+
+    def end_transaction(self):
+        """All rows held are of ended transactions from now on."""
+        cdef LogTable table
+        for table in self._touched:
+            table.whole, table._whole_size = table._ops.size, table._out.size
+        self.whole = self.count
+
+    def take(self, bint whole) -> list:
+        """(subject, rows, ops) of each table that has some, of ended transactions only or all of them."""
+        cdef LogTable table
+        found, left = [], []
+        self.count = self.size = 0
+        for table in self._touched:
+            if table.whole or not whole:
+                found.append((table.subject, *table.take(whole)))
+            if table._ops.size:
+                left.append(table)
+                self.count += table._ops.size
+                self.size += table._out.size
+            else:
+                table._touched = False
+        self._touched = left
+        self.whole = 0
+        return found
+
+    cdef bint _taken(self, const unsigned char* at, Py_ssize_t size) except -1:
+        """Whether the packet was an event for this class, and has been read."""
+        cdef int kind
+        cdef Py_ssize_t body
+        if size < 1 + HEADER or at[0] != 0:
+            return False
+        at += 1
+        size -= 1
+        kind = at[4]
+        if read_le(at + 9, 4) != <uint64_t> size:
+            return False  # the reference says what is wrong with it
+        self._pass(kind, at, size)
+        if not (kind == TABLE_MAP or FIRST_1 <= kind < FIRST_1 + 3 or FIRST_2 <= kind < FIRST_2 + 3
+                or FIRST_SQUEEZED_1 <= kind < FIRST_SQUEEZED_2 + 3):
+            return False
+        body = size - HEADER
+        if self.checksums:
+            self._check(at, size)
+            body -= 4
+        if body < 8:
+            raise Broken("an event is too short")
+        if kind == TABLE_MAP:
+            return self._map(at + HEADER, body)
+        return self._rows(kind, at + HEADER, body)
+
+    cdef void _pass(self, int kind, const unsigned char* at, Py_ssize_t size) noexcept:
+        cdef uint32_t end = <uint32_t> read_le(at + 13, 4)
+        if kind == ROTATE or end == 0 or read_le(at + 17, 2) & ARTIFICIAL:
+            return
+        self._offset += size
+        self._offset += <uint32_t> (end - <uint32_t> self._offset)
+
+    cdef int _check(self, const unsigned char* at, Py_ssize_t size) except -1:
+        if size < HEADER + 4 or <uint32_t> crc32(
+            PyMemoryView_FromMemory(<char*> at, size - 4, PyBUF_READ)
+        ) != <uint32_t> read_le(at + size - 4, 4):
+            raise Broken(f"an event of kind {at[4]} that ends at {read_le(at + 13, 4)} fails its checksum")
+        return 0
+
+    cdef bint _map(self, const unsigned char* at, Py_ssize_t size) except -1:
+        cdef bint same = self._last_map is not None and PyBytes_GET_SIZE(self._last_map) == size
+        if not (same and memcmp(PyBytes_AS_STRING(self._last_map), at, size) == 0):
+            body = PyBytes_FromStringAndSize(<const char*> at, size)
+            if body not in self._known:
+                self._by_number.pop(read_le(at, 6), None)
+                return False
+            self._last_map, self._last_table = body, self._known[body]
+        self._by_number[read_le(at, 6)] = self._last_table
+        return True
+
+    cdef bint _rows(self, int kind, const unsigned char* at, Py_ssize_t size) except -1:
+        cdef bint squeezed = kind >= FIRST_SQUEEZED_1
+        cdef bint second = FIRST_2 <= kind < FIRST_2 + 3 or kind >= FIRST_SQUEEZED_2
+        cdef int first = FIRST_2 if second else FIRST_1
+        cdef int what = kind - (FIRST_SQUEEZED_2 if second else FIRST_SQUEEZED_1) if squeezed else kind - first
+        cdef uint64_t number = read_le(at, 6)
+        cdef const unsigned char* end = at + size
+        cdef LogTable table
+        found = self._by_number.get(number, ENOUGH)
+        if found is ENOUGH:
+            return False  # not announced, or the end of a statement
+        if found is None:
+            return True
+        table = <LogTable> found
+        at += 8
+        if second:
+            if end - at < 2 or read_le(at, 2) < 2 or read_le(at, 2) > <uint64_t> (end - at):
+                raise Broken("a row event breaks off")
+            at += read_le(at, 2)
+        at = self._head(table, at, end)
+        cdef int images = 2 if what == 1 else 1
+        cdef int mask = (table._columns.count + 7) // 8
+        if end - at < images * mask:
+            raise Broken("a row event breaks off")
+        cdef const unsigned char* masks = at
+        at += images * mask
+        cdef bytes inflated
+        if squeezed:
+            inflated = self._inflate(PyBytes_FromStringAndSize(<const char*> at, end - at))
+            at = <const unsigned char*> PyBytes_AS_STRING(inflated)
+            end = at + PyBytes_GET_SIZE(inflated)
+        self._images(table, what, masks, at, end)
+        return True
+
+    cdef const unsigned char* _head(self, LogTable table, const unsigned char* at,
+                                    const unsigned char* end) except NULL:
+        """Behind the number of columns, which has to be the table's."""
+        cdef int more = 0
+        cdef uint64_t width
+        if at < end:
+            more = 2 if at[0] == 0xFC else 3 if at[0] == 0xFD else 8 if at[0] == 0xFE else 0
+        if end - at <= more:
+            raise Broken("a row event breaks off")
+        width = read_le(at + 1, more) if more else at[0]
+        if width != <uint64_t> table._columns.count:
+            raise Broken(f"a row of {width} columns comes for a table of {table._columns.count}")
+        return at + 1 + more
+
+    cdef int _images(self, LogTable table, int what, const unsigned char* masks, const unsigned char* at,
+                     const unsigned char* end) except -1:
+        """All rows of an event. `what`: 0 inserted, 1 updated (a row before, a row after), 2 deleted."""
+        cdef Py_ssize_t start, pair, before = table._out.size
+        cdef int mask = (table._columns.count + 7) // 8
+        cdef const unsigned char* image
+        cdef int images = 2 if what == 1 else 1, turn
+        self._whole_mask(table, masks, images)
+        if not table._touched and at < end:
+            table._touched = True
+            self._touched.append(table)
+        while at < end:
+            pair = table._out.size
+            for turn in range(images):
+                start = table._out.size
+                image = at
+                if at >= end:
+                    raise Broken("an update has no row after it")
+                at = self._image(table, masks + turn * mask, at, end, what == 2 or (what == 1 and turn == 0))
+                if self._reason is not None:
+                    table._out.size = start
+                    self._refuse(table, "IUD"[what], image, at - image, turn == images - 1)
+                    if turn == 0 and images == 2:
+                        continue  # an update whose row before cannot be had is told by its row after alone
+                    if images == 2 and table._ops.size and pair < start:
+                        table._out.size = pair
+                        table._ops.size -= 1
+                        self.count -= 1
+                    continue
+                reserve(&table._ops, 1)
+                table._ops.data[table._ops.size] = (b"I"[0] if what == 0 else b"D"[0] if what == 2
+                                                    else b"U"[0] if turn else b"B"[0])
+                table._ops.size += 1
+                self.count += 1
+        self.size += table._out.size - before
+        return 0
+
+    cdef int _whole_mask(self, LogTable table, const unsigned char* masks, int images) except -1:
+        """Columns that are computed when they are read may be missing from a row; others must not."""
+        cdef int place, turn, mask = (table._columns.count + 7) // 8
+        for turn in range(images):
+            for place in range(table._columns.count):
+                if not masks[turn * mask + place // 8] >> (place % 8) & 1 and not table._columns.at[place].virtual:
+                    raise Unserved(
+                        "The binary log holds rows that are not whole: binlog_row_image was not FULL when they were "
+                        "written. Set it to FULL, and load the tables again."
+                    )
+        return 0
+
+    cdef int _refuse(self, LogTable table, op, const unsigned char* image, Py_ssize_t size, bint last) except -1:
+        column, self._reason = self._reason.split(": ", 1)
+        if last:
+            image_bytes = PyBytes_FromStringAndSize(<const char*> image, size)
+            self.refused.append((table.subject, op, image_bytes, column, self._reason))
+        self._reason = None
+        return 0
+
+    cdef const unsigned char* _image(self, LogTable table, const unsigned char* mask, const unsigned char* at,
+                                     const unsigned char* end, bint lenient) except NULL:
+        """One row; the place behind it. Where a value is refused the reason is kept, and the rest is read all the same.
+        `lenient`: a row that goes, of which the key counts."""
+        cdef Columns columns = table._columns
+        cdef int place, present = 0, bit = 0
+        cdef const unsigned char* nulls = at
+        cdef Py_ssize_t used
+        for place in range(columns.count):
+            present += mask[place // 8] >> (place % 8) & 1
+        if end - at < (present + 7) // 8:
+            raise Broken("a row breaks off")
+        at += (present + 7) // 8
+        reserve(&table._out, 2)
+        be2(table._out.data + table._out.size, <uint16_t> columns.count)
+        table._out.size += 2
+        for place in range(columns.count):
+            if not mask[place // 8] >> (place % 8) & 1:
+                put_null(&table._out)
+                continue
+            if nulls[bit // 8] >> (bit % 8) & 1:
+                put_null(&table._out)
+            else:
+                at += self._value(&table._out, columns, place, at, end - at, lenient)
+            bit += 1
+        return at
+
+    cdef Py_ssize_t _value(self, Out* out, Columns columns, int place, const unsigned char* at, Py_ssize_t left,
+                           bint lenient) except -1:
+        """Put one value; returns how many bytes it took."""
+        cdef Column* column = &columns.at[place]
+        cdef Op op = column.op
+        cdef Py_ssize_t size = column.size
+        cdef bint refused = False
+        if left < size:
+            raise Broken("a row breaks off")
+        if op == INT8:
+            put_int8(out, _number(at, column))
+        elif op == INT4:
+            put_int4(out, _number(at, column))
+        elif op == INT2:
+            put_int2(out, _number(at, column))
+        elif op == BYTES or op == PADDED or op == TEXT:
+            size += <Py_ssize_t> read_le(at, column.size)
+            if size > left or size < column.size:
+                raise Broken("a row breaks off")
+            if op == BYTES:
+                put_bytes(out, at + column.size, size - column.size)
+            elif op == PADDED:
+                put_padded(out, at + column.size, size - column.size, column.width)
+            else:
+                refused = self._text(out, columns, place, at + column.size, size - column.size)
+        elif op == DECIMAL:
+            size = _decimal(out, column, at, left)
+        elif op == FLOAT8 or op == FLOAT4:
+            _float(out, at, <int> size)
+        elif op == ENUM or op == SET:
+            _labels(out, op, columns.names[place], <list> columns.extras[place], read_le(at, <int> size))
+        elif op == UNSIGNED:
+            put_unsigned(out, read_le(at, <int> size))
+        elif op == BOOL:
+            put_bool(out, read_be(at, <int> size) != 0)
+        elif op == BITS:
+            put_int8(out, <int64_t> read_be(at, <int> size))
+        elif op == BITS64:
+            put_unsigned(out, read_be(at, <int> size))
+        elif op == YEAR:
+            put_int2(out, at[0] + 1900 if at[0] else 0)
+        elif lenient and column.zero == REFUSED:
+            column.zero = AS_NULL
+            try:
+                size = _moment(out, column, at, left, &refused)
+            finally:
+                column.zero = REFUSED
+        else:
+            size = _moment(out, column, at, left, &refused)
+            if refused:
+                self._reason = f"{columns.names[place]}: no calendar has this day"
+        return size
+
+    cdef bint _text(self, Out* out, Columns columns, int place, const unsigned char* data, Py_ssize_t size) except -1:
+        cdef Py_ssize_t length
+        cdef const char* encoded
+        try:
+            text = columns.extras[place](PyBytes_FromStringAndSize(<const char*> data, size))
+            encoded = PyUnicode_AsUTF8AndSize(text, &length)
+        except UnicodeError as error:
+            self._reason = f"{columns.names[place]}: it is no text in its character set: {error}"
+            return True
+        put_bytes(out, <const unsigned char*> encoded, length)
+        return False
+
+
+cdef inline int64_t _number(const unsigned char* at, Column* column) noexcept:
+    cdef uint64_t value = read_le(at, column.size)
+    cdef int bits = 8 * column.size
+    if column.signed and bits < 64 and value >> (bits - 1):
+        value |= ~<uint64_t> 0 << bits
+    return <int64_t> value
+
+
+cdef inline int _float(Out* out, const unsigned char* at, int size) except -1:
+    cdef uint64_t bits = read_le(at, size)
+    cdef uint32_t few = <uint32_t> bits
+    cdef float narrow
+    cdef double wide
+    if size == 4:
+        memcpy(&narrow, &few, 4)
+        return put_float4(out, narrow)
+    memcpy(&wide, &bits, 8)
+    return put_float8(out, wide)
+
+
+cdef int _labels(Out* out, Op op, str name, list labels, uint64_t number) except -1:
+    """The member of an ENUM, counted from one; the members of a SET, a bit each."""
+    cdef Py_ssize_t count = len(labels), place
+    cdef bytes label
+    if op == ENUM:
+        if number > <uint64_t> count:
+            raise Unserved(f"Column {name} holds member {number}, and its ENUM has {count} now.")
+        label = labels[number - 1] if number else b""
+    else:
+        if count < 64 and number >> count:
+            raise Unserved(f"Column {name} holds a member that its SET, with {count} now, does not have.")
+        label = b",".join([labels[place] for place in range(count) if number >> place & 1])
+    return put_bytes(out, <const unsigned char*> PyBytes_AS_STRING(label), PyBytes_GET_SIZE(label))
+
+
+cdef inline int _digit_bytes(int digits) noexcept nogil:
+    """Bytes that so many digits of a DECIMAL take, fewer than nine."""
+    return (digits + 1) // 2 if digits < 7 else 4
+
+
+cdef Py_ssize_t _decimal(Out* out, Column* column, const unsigned char* at, Py_ssize_t left) except -1:
+    """Groups of nine digits in four bytes each; the group that is not full comes first before the point, last behind it.
+    The sign is the first bit, and all bits of a negative number are turned over."""
+    cdef unsigned char digits[160]
+    cdef int before = column.digits, after = column.scale, place = 0, byte = 0, count
+    cdef int size = (before // 9 + after // 9) * 4 + _digit_bytes(before % 9) + _digit_bytes(after % 9)
+    cdef unsigned char turn
+    if left < size or size == 0:
+        raise Broken("a row breaks off")
+    turn = 0 if at[0] & 0x80 else 0xFF
+    if before % 9:
+        _group(digits, at, _digit_bytes(before % 9), before % 9, turn, True)
+        place, byte = before % 9, _digit_bytes(before % 9)
+    for count in range(before // 9 + after // 9):
+        _group(digits + place, at + byte, 4, 9, turn, byte == 0)
+        place += 9
+        byte += 4
+    if after % 9:
+        _group(digits + place, at + byte, _digit_bytes(after % 9), after % 9, turn, byte == 0)
+    put_numeric(out, turn != 0, digits, before, digits + before, after)
+    return size
+
+
+cdef inline int _group(unsigned char* digits, const unsigned char* at, int size, int count, unsigned char turn,
+                       bint first) except -1:
+    cdef uint32_t value = 0
+    cdef int place
+    for place in range(size):
+        value = (value << 8) | <unsigned char> (at[place] ^ turn ^ (0x80 if first and place == 0 else 0))
+    for place in range(count - 1, -1, -1):
+        digits[place] = 48 + <unsigned char> (value % 10)
+        value //= 10
+    if value:
+        raise Broken("a decimal has more digits than its column")
+    return 0
+
+
+cdef inline int64_t _fraction(const unsigned char* at, int digits) noexcept:
+    """Microseconds of a fraction of so many digits; a byte holds two of them."""
+    cdef int64_t value = <int64_t> read_be(at, (digits + 1) // 2)
+    return value * 10000 if digits in (1, 2) else value * 100 if digits in (3, 4) else value
+
+
+cdef Py_ssize_t _moment(Out* out, Column* column, const unsigned char* at, Py_ssize_t left, bint* refused) except -1:
+    cdef Op op = column.op
+    cdef int digits = column.digits
+    cdef int more = (digits + 1) // 2
+    cdef int64_t value, fraction = 0, day
+    cdef Py_ssize_t size = (3 if op == DATE or op == OLD_TIME else 3 + more if op == TIME else 4 + more
+                            if op == TIMESTAMP else 5 + more if op == DATETIME else 4 if op == OLD_TIMESTAMP else 8)
+    if left < size:
+        raise Broken("a row breaks off")
+    if op == DATE:
+        value = <int64_t> read_le(at, 3)
+        refused[0] = put_date(out, column, <int> (value >> 9), <int> (value >> 5 & 15), <int> (value & 31))
+    elif op == DATETIME:
+        value = <int64_t> read_be(at, 5) - 0x8000000000
+        day = value >> 17
+        refused[0] = put_moment(
+            out, column, <int> ((day >> 5) // 13), <int> ((day >> 5) % 13), <int> (day & 31),
+            ((value >> 12 & 31) * 60 + (value >> 6 & 63)) * 60 + (value & 63), _fraction(at + 5, digits),
+        )
+    elif op == TIMESTAMP:
+        refused[0] = put_unix(out, column, <int64_t> read_be(at, 4), _fraction(at + 4, digits))
+    elif op == OLD_TIMESTAMP:
+        refused[0] = put_unix(out, column, <int64_t> read_le(at, 4), 0)
+    elif op == TIME:
+        # Clock and fraction are one number, whose middle is zero time.
+        value = <int64_t> read_be(at, 3 + more) - (<int64_t> 0x800000 << 8 * more)
+        fraction = (value if value >= 0 else -value) & ((<int64_t> 1 << 8 * more) - 1)
+        fraction = fraction * 10000 if more == 1 else fraction * 100 if more == 2 else fraction
+        day = (value if value >= 0 else -value) >> 8 * more
+        put_span(out, value < 0, ((day >> 12 & 0x3FF) * 60 + (day >> 6 & 63)) * 60 + (day & 63), fraction, digits)
+    elif op == OLD_TIME:
+        value = <int64_t> read_le(at, 3)
+        value = value - 0x1000000 if value & 0x800000 else value
+        day = value if value >= 0 else -value
+        put_span(out, value < 0, (day // 10000 * 60 + day // 100 % 100) * 60 + day % 100, 0, 0)
+    elif op == OLD_DATETIME:
+        value = <int64_t> (read_le(at, 8) // 1000000)
+        day = <int64_t> (read_le(at, 8) % 1000000)
+        refused[0] = put_moment(
+            out, column, <int> (value // 10000), <int> (value // 100 % 100), <int> (value % 100),
+            (day // 10000 * 60 + day // 100 % 100) * 60 + day % 100, 0,
+        )
+    else:
+        raise Unserved("this kind of column is not in a binary log")
+    return size
