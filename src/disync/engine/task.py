@@ -9,7 +9,7 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -20,7 +20,7 @@ from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
 from disync.model.connector import ChangeReader, Sink
-from disync.model.data import Batch, Event, Idle, Position, SchemaChange, Table
+from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Table, Unread
 from disync.model.ddl import Policy
 from disync.model.errors import BadConfig, DdlRefused, DirtyLimit, Fenced
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
@@ -180,14 +180,14 @@ class Run:
         if not self._lease.valid:
             raise Fenced("The lease of this run could not be renewed in time.")
 
-    def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally) -> None:
+    def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally, unread: Sequence[Dirty] = ()) -> None:
         """Flush, then save, then ack. Never another order."""
-        dirty = sink.flush(checkpoint)
+        dirty = [*unread, *sink.flush(checkpoint)]
         refused = self._ledger.save(checkpoint, dirty, tally + Tally(rows_written=-len(dirty), rows_dirty=len(dirty)))
         limit = self._task.limits.dirty
         if dirty and limit is not None and refused > limit:
             raise DirtyLimit(
-                f"{refused} rows were refused by the target and errorLimit.record allows {limit}; the last: "
+                f"{refused} rows were refused and errorLimit.record allows {limit}; the last: "
                 f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
             )
 
@@ -232,6 +232,7 @@ class SplitRun:
         self._sink = sink
         self._pace = FlushPace()
         self._tally = Tally()
+        self._unread: list[Dirty] = []
         self._position = after
         self._saved = after
         self._inside = False
@@ -261,6 +262,9 @@ class SplitRun:
                 self._commit()
                 if self._run.follows(event):
                     self._sink.alter(event)
+            case Unread():
+                self._unread += event.rows
+                self._tally += Tally(rows_read=len(event.rows), rows_written=len(event.rows))
             case Idle():
                 pass
         self._position = event.position
@@ -279,7 +283,8 @@ class SplitRun:
         if self._position == self._saved and not done:
             return
         position = self._position or Position("")
-        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done), self._sink, self._tally)
+        unread, self._unread = self._unread, []
+        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done), self._sink, self._tally, unread)
         self._run.acknowledge(self._split, position)
         self._saved = self._position
         self._tally = Tally()

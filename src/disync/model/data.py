@@ -90,17 +90,26 @@ class Idle:
     position: Position
 
 
-Event = Batch | SchemaChange | Idle
-
-
 @dataclass(frozen=True, slots=True)
 class Dirty:
-    """A row that the target refused: kept, counted against the limit, replayable. `row` is JSON text."""
+    """A row that cannot be read, or that the target refused: kept, counted against the limit, replayable. `row` is JSON
+    text."""
 
     table: str
     row: str
     reason: str
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Rows that are there and cannot be read; of their other rows nothing is missing. `position` as in a Batch."""
+
+    rows: tuple[Dirty, ...]
+    position: Position
+
+
+Event = Batch | SchemaChange | Idle | Unread
 
 
 def record_batch(table: Table, rows: Sequence[Sequence[Any]]) -> RecordBatch:

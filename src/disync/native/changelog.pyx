@@ -31,8 +31,7 @@ cdef enum:
     FIRST_SQUEEZED_1 = 166  # MariaDB's compressed ones
     FIRST_SQUEEZED_2 = 169
 
-ENOUGH = object()
-"""What `LogRows.next` gives where as many rows are held as are wanted at once."""
+_UNKNOWN = object()
 
 
 cdef class LogTable:
@@ -77,7 +76,7 @@ cdef void _drop(Out* out, Py_ssize_t size) noexcept:
 cdef class LogRows:
     """`checksums`: whether events carry them. `offset`: the place in the file behind the last event, of which events
     tell the lower 32 bits. `count` and `size`: rows and bytes that are held, `whole` of them of ended transactions.
-    `refused`: (subject, op, the row's image as it lay in the log, the column's name, why).
+    `refused`: (subject, op, mask of the columns that are there, the row's image, the column's name, why).
     """
 
     cdef Packets _packets
@@ -100,6 +99,10 @@ cdef class LogRows:
         self.refused = []
 
     @property
+    def enough(self) -> bool:
+        return self.count >= self._most_rows or self.size >= self._most_bytes
+
+    @property
     def offset(self) -> int:
         return self._offset
 
@@ -115,22 +118,33 @@ cdef class LogRows:
             self._known.clear()
         self._known[body] = table
         self._last_map = None
+        if len(body) >= 6:
+            self._by_number[read_le(<const unsigned char*> PyBytes_AS_STRING(body), 6)] = table
 
     def forget(self):
         """Nothing that was announced holds any more."""
         self._known, self._by_number, self._last_map = {}, {}, None
 
     def next(self):
-        """The next packet that is not for this class, ENOUGH, or None where more has to be received first."""
+        """The next packet that is not for this class; None where as many rows are held as are wanted at once (`enough`),
+        or where more has to be received first."""
         cdef const unsigned char* at
         cdef Py_ssize_t size
-        while True:
-            if self.count >= self._most_rows or self.size >= self._most_bytes:
-                return ENOUGH
-            if not self._packets.next(&at, &size):
-                return None
+        while not self.enough and self._packets.next(&at, &size):
             if not self._taken(at, size):
                 return PyBytes_FromStringAndSize(<const char*> at, size)
+        return None
+
+    def read(self, bytes event) -> bool:
+        """Take an event that came inside of another one, without a checksum; whether it is for this class."""
+        cdef bint checksums = self.checksums
+        cdef int64_t offset = self._offset
+        self.checksums = False
+        try:
+            packet = b"\0" + event
+            return self._taken(<const unsigned char*> PyBytes_AS_STRING(packet), PyBytes_GET_SIZE(packet))
+        finally:
+            self.checksums, self._offset = checksums, offset
 
     def end_transaction(self):
         """All rows held are of ended transactions from now on."""
@@ -215,8 +229,8 @@ cdef class LogRows:
         cdef uint64_t number = read_le(at, 6)
         cdef const unsigned char* end = at + size
         cdef LogTable table
-        found = self._by_number.get(number, ENOUGH)
-        if found is ENOUGH:
+        found = self._by_number.get(number, _UNKNOWN)
+        if found is _UNKNOWN:
             return False  # not announced, or the end of a statement
         if found is None:
             return True
@@ -276,7 +290,9 @@ cdef class LogRows:
                 at = self._image(table, masks + turn * mask, at, end, what == 2 or (what == 1 and turn == 0))
                 if self._reason is not None:
                     table._out.size = start
-                    self._refuse(table, "IUD"[what], image, at - image, turn == images - 1)
+                    if turn == images - 1:
+                        self._refuse(table, "IUD"[what], masks[turn * mask:(turn + 1) * mask], image[:at - image])
+                    self._reason = None
                     if turn == 0 and images == 2:
                         continue  # an update whose row before cannot be had is told by its row after alone
                     if images == 2 and table._ops.size and pair < start:
@@ -304,12 +320,9 @@ cdef class LogRows:
                     )
         return 0
 
-    cdef int _refuse(self, LogTable table, op, const unsigned char* image, Py_ssize_t size, bint last) except -1:
-        column, self._reason = self._reason.split(": ", 1)
-        if last:
-            image_bytes = PyBytes_FromStringAndSize(<const char*> image, size)
-            self.refused.append((table.subject, op, image_bytes, column, self._reason))
-        self._reason = None
+    cdef int _refuse(self, LogTable table, str op, bytes mask, bytes image) except -1:
+        column, reason = self._reason.split(": ", 1)
+        self.refused.append((table.subject, op, mask, image, column, reason))
         return 0
 
     cdef const unsigned char* _image(self, LogTable table, const unsigned char* mask, const unsigned char* at,

@@ -46,7 +46,7 @@ def recorded(mariadb_server: Any) -> Iterator[tuple[Shape, list[bytes]]]:
     with reader.session() as carrier:
         log = LogStream(carrier, place.file, place.at)
         while len([data for data in found if data[4] in rows.KINDS]) < 2:
-            packet = log._packet(10.0)
+            packet = log.packet(10.0)
             assert packet is not None
             found.append(packet[1:])
     reader.close()

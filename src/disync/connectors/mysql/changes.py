@@ -14,6 +14,7 @@ from disync.model.connector import ChangeReader
 from disync.model.data import Event, Position, Table
 from disync.model.errors import BadConfig, PositionGone, TaskError
 from disync.model.run import Split, Start
+from disync.native import pgcopy
 
 STREAM = "binlog"
 
@@ -36,7 +37,7 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
         try:
-            yield from self._follow(position.read(after))
+            yield from self._follow(position.read(after), stream.format == pgcopy.FORMAT)
         except TaskError:
             if not self.closed.is_set():
                 raise
@@ -48,15 +49,15 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
     def _history(self) -> History:
         return History(self.session, self.selection)
 
-    def _follow(self, place: Place) -> Iterator[Event]:
+    def _follow(self, place: Place, as_bytes: bool) -> Iterator[Event]:
         with self.session() as session, self.session() as carrier:
             if (server := dialect.identity(session)) != place.server:
                 raise PositionGone(
                     f"The position is one of server {place.server}, and this is server {server}. Load the tables "
                     "again, or start at another position."
                 )
-            log = LogStream(carrier, place.file, place.at)
+            log = LogStream(carrier, place.file, place.at, self.batch_rows)
             stream.verify(log, place.log, place.file)
             gtids = dialect.gtids(session, place.gtid)
-            follower = Follower(log, self._history, place, gtids, self.batch_rows)
+            follower = Follower(log, self._history, place, gtids, self.batch_rows, as_bytes)
             yield from follower.events(self.closed.is_set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -70,13 +70,16 @@ class Connection(msgspec.Struct, rename="camel", frozen=True):
 class ReaderParameters(msgspec.Struct, rename="camel", frozen=True):
     """A reader step: tables of one data source. No table named: every base table of the URL's database.
 
-    `table` is a list or a single name. `batchSize`: the most rows in one batch.
+    `table` is a list or a single name. `batchSize`: the most rows in one batch. `zeroDate`: what becomes of dates that
+    no calendar has (0000-00-00): they are `null`; or all dates come as `text`, as MySQL writes them; or `dirty`: their
+    rows are refused.
     """
 
     datasource: str = ""
     connection: tuple[Connection, ...] = ()
     table: tuple[str, ...] | str = ()
     batch_size: BatchSize = 10_000
+    zero_date: Literal["null", "text", "dirty"] = "null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Databases, and the tables wanted in each; an empty set stands for all of its base tables."""
+    """Databases, and the tables wanted in each; an empty set stands for all of its base tables. `zero`: the step's
+    `zeroDate`, by which their columns become others."""
 
     databases: Mapping[str, frozenset[str]]
+    zero: str = "null"
 
     def holds(self, database: str, table: str) -> bool:
         wanted = self.databases.get(database)
@@ -177,7 +182,7 @@ def _selection(parameters: ReaderParameters, database: str) -> Selection:
         _choose(chosen, database, set())
     if "" in chosen:
         raise BadConfig("The mysql step selects no database: name one in the data source's `jdbcUrl`.")
-    return Selection({name: frozenset(tables or ()) for name, tables in chosen.items()})
+    return Selection({name: frozenset(tables or ()) for name, tables in chosen.items()}, parameters.zero_date)
 
 
 def _choose(chosen: dict[str, set[str] | None], database: str, tables: set[str]) -> None:

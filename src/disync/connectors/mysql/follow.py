@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from disync.connectors.mysql import alter, ddl, position
 from disync.connectors.mysql.alter import Views
@@ -13,19 +14,19 @@ from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.ddl import Statement
 from disync.connectors.mysql.gtid import Gtids
-from disync.connectors.mysql.held import Held
+from disync.connectors.mysql.held import ArrowRows
 from disync.connectors.mysql.history import UNSETTLED, History
 from disync.connectors.mysql.plans import Plan, plan
 from disync.connectors.mysql.position import Place
-from disync.connectors.mysql.reader import BATCH_BYTES
-from disync.connectors.mysql.stream import LogStream
+from disync.connectors.mysql.refusals import refusal, unreadable
+from disync.connectors.mysql.stream import MOST_BYTES, LogStream
 from disync.model import data
-from disync.model.data import Idle, Position, SchemaChange
+from disync.model.data import Batch, Dirty, Encoded, Idle, Position, SchemaChange, Unread
+from disync.native import pgcopy
+from disync.native.changelog import LogRows, LogTable
 
 TICK_SECONDS = 0.5
 """How long rows and positions wait at most while more comes, and between two Idles."""
-
-MAX_PLANS = 10_000
 
 ADDRESSABLE = 1 << 32
 """A server finds offsets below this. Behind it, in a file that a huge transaction made larger, no place is valid."""
@@ -34,19 +35,21 @@ ADDRESSABLE = 1 << 32
 class Follower:
     """Reads one stream. `place` is behind the last whole transaction that was read."""
 
-    def __init__(self, stream: LogStream, history: History, place: Place, gtids: Gtids, limit: int) -> None:
+    def __init__(
+        self, stream: LogStream, history: History, place: Place, gtids: Gtids, limit: int, encoded: bool
+    ) -> None:
         self._stream = stream
         self._history = history
         self._limit = limit
         self._place = place
-        self._offset = place.at
         self._gtids = gtids
         self._gtid = ""
         self._told = position.write(place)
         self._next: events.Rotate | None = None
-        self._plans: dict[bytes, Plan | None] = {}
         self._maps: dict[int, Plan | None] = {}
-        self._whole, self._open = Held(), Held()
+        self._arrow = None if encoded else ArrowRows()
+        self._held: ArrowRows | LogRows = self._arrow or stream.rows
+        self._unread: list[Dirty] = []
         self._inside = False
         self._spilled = False
         self._ticked = time.monotonic()
@@ -56,8 +59,11 @@ class Follower:
         while not closed():
             event = self._stream.next(0.0)
             if event is None:
-                if not self._inside:
-                    yield from self._flush()
+                if self._stream.rows.enough:
+                    yield from self._relieve()
+                    continue
+                if self._held.whole and not self._inside:
+                    yield from self._idle()  # nothing waits behind these rows: they need not wait either
                 if (event := self._stream.next(TICK_SECONDS)) is None:
                     yield from self._idle()
                     continue
@@ -77,17 +83,36 @@ class Follower:
     def _flush(self) -> Iterator[data.Event]:
         """Hand on the rows of whole transactions."""
         before, after = self._told, self._here()
-        if self._whole.count:
+        if self._held.whole or (self._refusals() and not self._held.count):
             self._ticked = time.monotonic()
             self._told = after
-            yield from self._whole.batches(before, after)
+            yield from self._batches(whole=True, before=before, after=after)
 
-    def _spill(self) -> Iterator[data.Event]:
-        """Hand on rows of a transaction that is too large to be held; the position stays before it."""
-        yield from self._flush()
-        self._told = self._here()
-        self._spilled = True
-        yield from self._open.batches(self._told, self._told)
+    def _relieve(self) -> Iterator[data.Event]:
+        """Hand on what is whole; else, of a transaction too large to be held, what there is: the position stays."""
+        if self._held.whole:
+            yield from self._flush()
+        else:
+            self._told = self._here()
+            self._spilled = True
+            yield from self._batches(whole=False, before=self._told, after=self._told)
+
+    def _batches(self, whole: bool, before: Position, after: Position) -> Iterator[data.Event]:
+        """A batch for each table; only the last one's position is `after`. What was handed on is held no more."""
+        taken: list[tuple[Plan, Any, bytes]] = [*self._held.take(whole)]
+        if unread := self._refusals():
+            self._unread = []
+            yield Unread(tuple(unread), before if taken else after)
+        for place, (plan_, rows_, ops) in enumerate(taken):
+            held = Encoded(pgcopy.FORMAT, (rows_,), len(ops)) if isinstance(rows_, bytes) else rows_
+            yield Batch(plan_.table, held, ops, after if place == len(taken) - 1 else before)
+
+    def _refusals(self) -> list[Dirty]:
+        """Rows that could not be read, so far."""
+        if self._arrow is None and (refused := self._stream.rows.refused):
+            self._unread += [refusal(plan_, mask, image, self._told) for plan_, _, mask, image, *_ in refused]
+            refused.clear()
+        return self._unread
 
     def _here(self) -> Position:
         if self._place.gtid != (gtid := str(self._gtids)):
@@ -98,7 +123,6 @@ class Follower:
 
     def _take(self, event: Event) -> Iterator[data.Event]:
         kind = event.kind
-        self._passed(event)
         if kind in rows.KINDS:
             yield from self._rows(event)
         elif kind == Kind.TABLE_MAP:
@@ -138,13 +162,7 @@ class Follower:
             return  # what a server says first: where it begins
         if self._inside:
             raise BrokenLog(f"The binary log goes on in {target.file} in the middle of a transaction.")
-        self._next, self._offset = target, target.at
-
-    def _passed(self, event: Event) -> None:
-        """Keep the offset in the file, of which an event tells the lower 32 bits only."""
-        if not event.artificial and event.kind != Kind.ROTATE:
-            self._offset += event.size
-            self._offset += (event.end - self._offset) % ADDRESSABLE
+        self._next, self._stream.rows.offset = target, target.at
 
     def _commit(self) -> Iterator[data.Event]:
         """A transaction has ended with this event."""
@@ -152,10 +170,10 @@ class Follower:
             self._gtids.add(self._gtid)
             self._gtid = ""
         self._inside = self._spilled = False
-        if self._offset < ADDRESSABLE:
-            self._place = replace(self._place, at=self._offset)
-        self._whole.absorb(self._open)
-        if self._whole.count >= self._limit or self._whole.size >= BATCH_BYTES:
+        if (offset := self._stream.rows.offset) < ADDRESSABLE:
+            self._place = replace(self._place, at=offset)
+        self._held.end_transaction()
+        if self._held.count >= self._limit or self._held.size >= MOST_BYTES:
             yield from self._flush()
 
     def _rows(self, event: Event) -> Iterator[data.Event]:
@@ -165,26 +183,38 @@ class Follower:
                 return  # ends a statement, has no rows
             raise BrokenLog(f"The binary log has rows of table number {number}, which it has not described.")
         found = self._maps[number]
-        if found is None:
+        if found is None or self._arrow is None:
             return
         pending: list[rows.Change] = []
         for change in rows.changes(event, found.fields, found.virtual):
+            if change.unreadable:
+                self._set_aside(found, change, pending)
+                continue
             pending.append(change)
             if len(pending) >= self._limit and change.op != "B":
-                self._open.add(found.table, pending, len(event.body))
+                self._arrow.add(found, pending, len(event.body))
                 pending = []
-                yield from self._spill()
-        self._open.add(found.table, pending, len(event.body))
-        if self._open.count >= self._limit or self._open.size >= BATCH_BYTES:
-            yield from self._spill()
+                yield from self._relieve()
+        self._arrow.add(found, pending, len(event.body))
+        if self._arrow.count >= self._limit or self._arrow.size >= MOST_BYTES:
+            yield from self._relieve()
+
+    def _set_aside(self, found: Plan, change: rows.Change, pending: list[rows.Change]) -> None:
+        """A row that cannot be read. As the row before an update it is left out; a row after one takes its earlier one
+        along."""
+        if change.op == "B":
+            return
+        if change.op == "U" and pending and pending[-1].op == "B":
+            pending.pop()
+        self._unread.append(unreadable(found, change.row, self._told))
 
     def _map(self, body: bytes) -> None:
-        number = tablemap.table_id(body)
-        if body not in self._plans:
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            self._plans[body] = self._planned(body)
-        self._maps[number] = self._plans[body]
+        found = self._planned(body)
+        self._maps[tablemap.table_id(body)] = found
+        if found is None:
+            self._stream.rows.announce(body, None)
+        elif self._arrow is None:
+            self._stream.rows.announce(body, LogTable(found.columns, found))
 
     def _planned(self, body: bytes) -> Plan | None:
         map_ = tablemap.parse(body)
@@ -201,7 +231,7 @@ class Follower:
         return plan(map_, self._shapes[place], place in self._altered, self._altered.get(place, False))
 
     def _prepared(self, event: Event) -> None:
-        if not events.one_phase(event.body) and (self._open.count or self._spilled):
+        if not events.one_phase(event.body) and (self._held.count > self._held.whole or self._spilled):
             raise NotServed(
                 "The log holds an XA transaction that was prepared and may yet be rolled back. XA is not served: "
                 "commit it, load its tables again, and start behind it."
@@ -219,7 +249,7 @@ class Follower:
         elif word.startswith(("SAVEPOINT", "XA END", "RELEASE")):
             return
         elif word.startswith(("ROLLBACK", "XA ROLLBACK")):
-            if self._open.count or self._spilled:
+            if self._held.count > self._held.whole or self._spilled:
                 raise NotServed("The log takes back changes that it has already told: load the tables again.")
             if "TO " not in query.statement.upper():
                 yield from self._commit()
@@ -244,9 +274,10 @@ class Follower:
         altered = frozenset(self._altered)
         described, self._altered, mark = self._history.since(
             # From behind this statement, which may itself stand inside of a transaction.
-            replace(self._place, at=self._offset % ADDRESSABLE, schema=UNSETTLED)
+            replace(self._place, at=self._stream.rows.offset % ADDRESSABLE, schema=UNSETTLED)
         )
-        self._plans, self._maps = {}, {}
+        self._maps = {}
+        self._stream.rows.forget()
         self._place = replace(self._place, schema=mark)
         self._told = after = before if self._inside else self._here()
         views = Views(self._history.selection, dict(self._shapes), described, altered)

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from disync.connectors.mysql import encoded
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.connectors.mysql.binlog.fields import Field, field, fits
-from disync.connectors.mysql.binlog.tablemap import TableMap
+from disync.connectors.mysql.binlog.tablemap import Stored, TableMap
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.types import Native
 from disync.model.data import Table
+from disync.native.columns import Columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """How rows of a table lie in the log. `table` has the columns that they had when they were written."""
 
     place: Name
     table: Table
-    fields: tuple[Field, ...]
-    virtual: tuple[bool, ...]
+    natives: tuple[Native, ...]
+    stored: tuple[Stored, ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """For Python."""
+        return tuple(field(native, stored) for native, stored in zip(self.natives, self.stored, strict=True))
+
+    @cached_property
+    def virtual(self) -> tuple[bool, ...]:
+        return tuple(native.virtual for native in self.natives)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """For the compiled loop."""
+        return encoded.of_log(self.natives, self.stored)
 
 
 def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
@@ -40,8 +57,7 @@ def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
     table = shape.table
     if len(natives) < len(shape.natives) or natives != shape.natives:
         table = replace(table, columns=tuple(columns[native.name] for native in natives))
-    readers = tuple(field(native, stored) for native, stored in zip(natives, map_.columns, strict=True))
-    return Plan(shape.place, table, readers, tuple(native.virtual for native in natives))
+    return Plan(shape.place, table, natives, map_.columns)
 
 
 def _by_name(map_: TableMap, shape: Shape) -> tuple[Native, ...] | None:

@@ -72,7 +72,7 @@ def _declared(native: Native) -> tuple[object, ...]:
 
 def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], selection: Selection) -> Shape:
     index, names = _key(indexes)
-    natives = tuple(_native(column, names) for column in columns)
+    natives = tuple(_native(column, names, selection.zero) for column in columns)
     keys = tuple(next(native for native in natives if native.name == name) for name in names)
     try:
         table = Table(table_name(selection, place), tuple(column_of(native) for native in natives), tuple(names))
@@ -90,7 +90,7 @@ def _key(indexes: Iterable[Row]) -> tuple[str, list[str]]:
     return "", []
 
 
-def _native(row: Row, keys: Iterable[str]) -> Native:
+def _native(row: Row, keys: Iterable[str], zero: str) -> Native:
     column, kind, full = _text(row[2]), _text(row[3]).lower(), _text(row[4])
     extra = _text(row[12]).upper()
     return Native(
@@ -107,6 +107,7 @@ def _native(row: Row, keys: Iterable[str]) -> Native:
         column in keys,
         "VIRTUAL" in extra,
         _text(row[13]),
+        zero,
     )
 
 

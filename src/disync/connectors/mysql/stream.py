@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-import select
-import ssl
 import struct
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from disync.connectors.mysql.binlog import events
-from disync.connectors.mysql.binlog.errors import BrokenLog
+from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.wire import Wire
 from disync.model.errors import PositionGone, Unreachable
+from disync.native.changelog import LogRows
+from disync.native.columns import Unserved
+from disync.native.packets import Broken
 
 REGISTER, DUMP = 0x15, 0x12
 
@@ -21,7 +24,10 @@ HEARTBEAT_SECONDS = 5
 SILENCE_SECONDS = 25.0
 """A server that says nothing for so long, not even a heartbeat, is taken for gone."""
 
-CHUNK = 1 << 18
+MOST_ROWS = 50_000
+MOST_BYTES = 8 << 20
+"""Bytes of rows that are held before they are handed on."""
+
 FIRST = 4
 """Where the first event of a file lies."""
 
@@ -35,9 +41,12 @@ _PREPARE = (
 
 
 class LogStream:
-    """A binary log from `file` at `at` on, for one thread."""
+    """A binary log from `file` at `at` on, for one thread.
 
-    def __init__(self, session: Session, file: str, at: int) -> None:
+    Rows of tables that were announced to `rows` are read and held there; at most about `most_rows` of them.
+    """
+
+    def __init__(self, session: Session, file: str, at: int, most_rows: int = MOST_ROWS) -> None:
         self._session = session
         # Two readers with one number would throw each other out; real replicas have small ones.
         number = random.randrange(1 << 31, 1 << 32)
@@ -45,32 +54,23 @@ class LogStream:
         session.command(REGISTER, struct.pack("<IBBBHII", number, 0, 0, 0, 0, 0, 0))
         session.acknowledged()
         session.command(DUMP, struct.pack("<IHI", at, 0, number) + file.encode())
-        self._socket = session.socket
-        self._socket.settimeout(SILENCE_SECONDS)
-        self._held = bytearray()
-        self._at = 0
-        self._sequence = 1
-        self._heard = time.monotonic()
-        self._checksums = False
+        self._wire = Wire(session, SILENCE_SECONDS)
+        self.rows = LogRows(self._wire.packets, events.inflate, most_rows, MOST_BYTES)
+        self.rows.offset = at
         self.log = ""
         """When the file being read was begun, and by which server; known once its first event has come."""
 
     def next(self, seconds: float) -> Event | None:
-        """The next event; None when none has come for so long."""
-        packet = self._packet(seconds)
-        if packet is None:
-            return None
-        if packet[:1] == b"\xff":
-            raise self._session.error_of(int.from_bytes(packet[1:3], "little"), _message(packet))
-        if packet[:1] == b"\xfe" and len(packet) < 9:
-            raise Unreachable("The server ended the binary log; it is probably shutting down.")
-        if packet[:1] != b"\0":
-            raise BrokenLog(f"The server sent a packet that is no event: {packet[:8].hex(' ')}.")
-        event = events.parse(packet[1:], self._checksums)
-        if event.kind == Kind.FORMAT_DESCRIPTION:
-            self._checksums = events.described(packet[1:])
-            self.log = f"{event.time}.{event.server}"
-        return event
+        """The next event that is not in `rows`; None when none has come for so long, or when `rows` holds enough."""
+        packet = self.packet(seconds)
+        return None if packet is None else self._event(packet)
+
+    def packet(self, seconds: float) -> bytes | None:
+        with broken():
+            while (found := self.rows.next()) is None:
+                if self.rows.enough or not self._wire.more(seconds):
+                    return None
+        return found
 
     def begin(self) -> str:
         """Read up to the description of the file; its `log`."""
@@ -80,59 +80,29 @@ class LogStream:
                 raise Unreachable("The server does not begin to send its binary log.")
         return self.log
 
-    def _packet(self, seconds: float) -> bytes | None:
-        """The next packet, joined where it was split."""
-        parts: list[bytes] = []
-        while True:
-            if not self._has(4, seconds if not parts else None):
-                return None
-            length = int.from_bytes(self._held[self._at : self._at + 3], "little")
-            if self._held[self._at + 3] != self._sequence:
-                if self._held[self._at + 3] != 0:
-                    raise Unreachable("A packet of the binary log was lost.")
-                self._sequence = 0  # MariaDB begins anew for its last words when it shuts down
-            self._has(4 + length, None)
-            start = self._at + 4
-            self._at = start + length
-            self._sequence = (self._sequence + 1) & 0xFF
-            parts.append(bytes(self._held[start : self._at]))
-            if length < 0xFFFFFF:
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+    def _event(self, packet: bytes) -> Event:
+        if packet[:1] == b"\xff":
+            raise self._session.error_of(int.from_bytes(packet[1:3], "little"), _message(packet))
+        if packet[:1] == b"\xfe" and len(packet) < 9:
+            raise Unreachable("The server ended the binary log; it is probably shutting down.")
+        if packet[:1] != b"\0":
+            raise BrokenLog(f"The server sent a packet that is no event: {packet[:8].hex(' ')}.")
+        event = events.parse(packet[1:], self.rows.checksums)
+        if event.kind == Kind.FORMAT_DESCRIPTION:
+            self.rows.checksums = events.described(packet[1:])
+            self.log = f"{event.time}.{event.server}"
+        return event
 
-    def _has(self, count: int, seconds: float | None) -> bool:
-        """Whether so many bytes are there, or come in time (None: however long). Long silence is Unreachable."""
-        deadline = time.monotonic() + (seconds or 0.0)
-        while len(self._held) - self._at < count:
-            now = time.monotonic()
-            if self._readable(1.0 if seconds is None else max(0.0, deadline - now)):
-                self._receive()
-            elif now - self._heard > SILENCE_SECONDS:
-                raise Unreachable(f"The server has not sent a heartbeat for {SILENCE_SECONDS:.0f} s.")
-            elif seconds is not None and time.monotonic() >= deadline:
-                return False
-        return True
 
-    def _readable(self, seconds: float) -> bool:
-        held = self._socket
-        if isinstance(held, ssl.SSLSocket) and held.pending():
-            return True
-        try:
-            return bool(select.select([held], [], [], seconds)[0])
-        except (OSError, ValueError) as error:
-            raise Unreachable(f"The connection to the server broke: {error}.") from error
-
-    def _receive(self) -> None:
-        if self._at > CHUNK:
-            del self._held[: self._at]
-            self._at = 0
-        try:
-            data = self._socket.recv(CHUNK)
-        except (OSError, ValueError) as error:
-            raise Unreachable(f"The connection to the server broke: {error}.") from error
-        if not data:
-            raise Unreachable("The server closed the connection that carries its binary log.")
-        self._held += data
-        self._heard = time.monotonic()
+@contextmanager
+def broken() -> Iterator[None]:
+    """What the compiled loops say becomes errors of ours."""
+    try:
+        yield
+    except Unserved as error:
+        raise NotServed(str(error)) from error
+    except Broken as error:
+        raise BrokenLog(f"The binary log cannot be read: {error}.") from error
 
 
 def verify(stream: LogStream, log: str, file: str) -> None:

@@ -21,7 +21,8 @@ class Native:
     """A column as information_schema describes it. `type` is its data type (`int`), `full` the whole declaration.
 
     `length` is in characters, or in bytes for binary types; `precision` and `scale` are a number's, or the bits of a
-    BIT; `fraction` the digits of a second's fraction. `virtual`: computed when read, not stored.
+    BIT; `fraction` the digits of a second's fraction. `virtual`: computed when read, not stored. `zero`: what becomes
+    of a date that is none ("null", "text", "dirty").
     """
 
     name: str
@@ -37,6 +38,7 @@ class Native:
     key: bool = False
     virtual: bool = False
     comment: str = ""
+    zero: str = "null"
 
     @property
     def unsigned(self) -> bool:
@@ -77,8 +79,8 @@ MOMENTS = {"date": Kind.DATE, "datetime": Kind.DATETIME, "timestamp": Kind.TIMES
 def column_of(native: Native) -> Column:
     """The canonical column; BadConfig for a type that is not served."""
     kind, length, precision, scale = _shape(native)
-    # A zero date is read as null, so a column that forbids nulls may still give some. In a key it must not.
-    nullable = native.nullable or (kind in MOMENTS.values() and not native.key)
+    # A zero date that is read as null comes from columns that forbid nulls, too. In a key it must not.
+    nullable = native.nullable or (kind in MOMENTS.values() and native.zero == "null" and not native.key)
     return Column(native.name, kind, nullable, native.comment, length, precision, scale)
 
 
@@ -95,6 +97,9 @@ def _shape(native: Native) -> tuple[Kind, int | None, int | None, int | None]:
         return Kind.STRING, native.length, None, None
     if native.type in BINARIES | SPATIALS:
         return Kind.BYTES, native.length, None, None
+    if native.type in MOMENTS and native.zero == "text":
+        clock = 0 if native.type == "date" else 9 + (1 + native.fraction if native.fraction else 0)
+        return Kind.STRING, 10 + clock, None, None
     if native.type in ("datetime", "timestamp"):
         return MOMENTS[native.type], None, native.fraction, None
     return _rarer(native)

@@ -1,7 +1,8 @@
 """Values as MySQL writes them → values in the storage of their kind.
 
 The full load reads text, the log holds packed fields; both end in the functions of this file, so that a value is the
-same bytes whichever way it came. A zero or impossible date (`0000-00-00`, `2024-00-10`) is null.
+same bytes whichever way it came. What becomes of a zero or impossible date (`0000-00-00`, `2024-00-10`) the step's
+`zeroDate` says: it is null, or dates are texts as MySQL writes them, or its row is refused.
 """
 
 from __future__ import annotations
@@ -11,15 +12,47 @@ from datetime import date
 from typing import Any
 
 from disync.connectors.mysql import charsets
-from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, SPATIALS, TEXTS, Native
+from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, MOMENTS, SPATIALS, TEXTS, Native
 from disync.model.errors import BadConfig
 
 FromText = Callable[[bytes], Any]
+
+
+class Unreadable(ValueError):
+    """A value that cannot be had; `shown` is what is there, for people."""
+
+    def __init__(self, reason: str, shown: str) -> None:
+        super().__init__(reason)
+        self.shown = shown
+
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAYS_400_YEARS = 146_097
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+
+
+def day(native: Native, year: int, month: int, day_: int) -> Any:
+    """A date as the column's rule has it."""
+    text = f"{year:04d}-{month:02d}-{day_:02d}"
+    if native.zero == "text":
+        return text
+    return _found(native, days(year, month, day_), text)
+
+
+def moment(native: Native, date_: tuple[int, int, int], clock: tuple[int, int, int], fraction: int) -> Any:
+    """A date and a time of day as the column's rule has them; `fraction` in microseconds."""
+    seconds = (clock[0] * 60 + clock[1]) * 60 + clock[2]
+    text = f"{date_[0]:04d}-{date_[1]:02d}-{date_[2]:02d} {time_text(False, seconds, fraction, native.fraction)}"
+    if native.zero == "text":
+        return text
+    return _found(native, micros(days(*date_), *clock, fraction), text)
+
+
+def _found(native: Native, value: int | None, text: str) -> int | None:
+    if value is None and native.zero == "dirty":
+        raise Unreadable("no calendar has this day", text)
+    return value
 
 
 def days(year: int, month: int, day: int) -> int | None:
@@ -60,7 +93,7 @@ def decimal_text(text: str) -> str:
 
 
 def strings(native: Native) -> Callable[[bytes], str]:
-    """The decoder of a column's text; what is not valid in its character set is an error that names the column."""
+    """The decoder of a column's text; what is not valid in its character set is Unreadable."""
     decode = charsets.decoder(native.charset)
     if decode is None:
         raise BadConfig(f"Column {native.name} has the character set {native.charset}, which cannot be read exactly.")
@@ -69,9 +102,7 @@ def strings(native: Native) -> Callable[[bytes], str]:
         try:
             return decode(data)
         except UnicodeDecodeError as error:
-            raise BadConfig(
-                f"Column {native.name} holds bytes that are no {native.charset}: {data[:40].hex(' ')}. Mend the row."
-            ) from error
+            raise Unreadable(f"it is no text in its character set: {error}", data.hex(" ")) from error
 
     return read
 
@@ -101,23 +132,26 @@ def from_text(native: Native) -> FromText:
         return strings(native)
     if native.type in BINARIES | SPATIALS:
         return bytes
+    if native.type in MOMENTS:
+        return _moments(native)
     return _MORE[native.type] if native.type in _MORE else bits(native)
 
 
-def _date(data: bytes) -> int | None:
-    year, month, day = data.split(b"-")
-    return days(int(year), int(month), int(day))
+def _moments(native: Native) -> FromText:
+    def date_of(data: bytes) -> tuple[int, int, int]:
+        year, month, day_ = data[:10].split(b"-")
+        return int(year), int(month), int(day_)
 
+    def read(data: bytes) -> Any:
+        if native.type == "date":
+            return day(native, *date_of(data))
+        fraction = int(data[20:].ljust(6, b"0")) if len(data) > 19 else 0
+        return moment(native, date_of(data), (int(data[11:13]), int(data[14:16]), int(data[17:19])), fraction)
 
-def _datetime(data: bytes) -> int | None:
-    fraction = int(data[20:].ljust(6, b"0")) if len(data) > 19 else 0
-    return micros(_date(data[:10]), int(data[11:13]), int(data[14:16]), int(data[17:19]), fraction)
+    return read
 
 
 _MORE: dict[str, FromText] = {
-    "date": _date,
-    "datetime": _datetime,
-    "timestamp": _datetime,
     "time": bytes.decode,
     "decimal": lambda data: decimal_text(data.decode("ascii")),
     "json": bytes.decode,

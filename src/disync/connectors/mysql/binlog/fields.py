@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from disync.connectors.mysql.binlog import decimal, json, tablemap
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.connectors.mysql.binlog.tablemap import Stored
 from disync.connectors.mysql.types import INTEGERS, Native
-from disync.connectors.mysql.values import SECOND, bits, days, decimal_text, integers, micros, strings, time_text
+from disync.connectors.mysql.values import (
+    SECOND,
+    Unreadable,
+    bits,
+    day,
+    decimal_text,
+    integers,
+    moment,
+    strings,
+    time_text,
+)
 
 Field = Callable[[bytes, int], tuple[Any, int]]
 
@@ -90,13 +101,21 @@ def _bytes(native: Native) -> Callable[[bytes], Any]:
     return bytes
 
 
+def _read(read: Callable[[bytes], Any], data: bytes) -> Any:
+    """The value; where it cannot be had, what was raised instead of it: the row goes on behind it."""
+    try:
+        return read(data)
+    except Unreadable as error:
+        return error
+
+
 def _sized(prefix: int, read: Callable[[bytes], Any]) -> Field:
     def sized(data: bytes, at: int) -> tuple[Any, int]:
         start = at + prefix
         stop = start + int.from_bytes(data[at:start], "little")
         if stop > len(data):
             return None, stop
-        return read(data[start:stop]), stop
+        return _read(read, data[start:stop]), stop
 
     return sized
 
@@ -106,7 +125,7 @@ def _fixed(count: int, read: Callable[[bytes], Any]) -> Field:
         stop = at + count
         if stop > len(data):
             return None, stop
-        return read(data[at:stop]), stop
+        return _read(read, data[at:stop]), stop
 
     return fixed
 
@@ -172,9 +191,9 @@ def _set(native: Native, stored: Stored) -> Field:
 
 
 def _date(native: Native, stored: Stored) -> Field:
-    def read(data: bytes) -> int | None:
+    def read(data: bytes) -> Any:
         packed = int.from_bytes(data, "little")
-        return days(packed >> 9, packed >> 5 & 15, packed & 31)
+        return day(native, packed >> 9, packed >> 5 & 15, packed & 31)
 
     return _fixed(3, read)
 
@@ -191,12 +210,11 @@ def _fraction(data: bytes, digits: int) -> int:
 def _datetime2(native: Native, stored: Stored) -> Field:
     digits = stored.first
 
-    def read(data: bytes) -> int | None:
+    def read(data: bytes) -> Any:
         packed = int.from_bytes(data[:5], "big") - 0x8000000000
-        day, clock = packed >> 17, packed & 0x1FFFF
-        year, month = divmod(day >> 5, 13)
-        date = days(year, month, day & 31)
-        return micros(date, clock >> 12, clock >> 6 & 63, clock & 63, _fraction(data[5:], digits))
+        date, clock = packed >> 17, packed & 0x1FFFF
+        time = (clock >> 12, clock >> 6 & 63, clock & 63)
+        return moment(native, (*divmod(date >> 5, 13), date & 31), time, _fraction(data[5:], digits))
 
     return _fixed(5 + (digits + 1) // 2, read)
 
@@ -204,9 +222,8 @@ def _datetime2(native: Native, stored: Stored) -> Field:
 def _timestamp2(native: Native, stored: Stored) -> Field:
     digits = stored.first
 
-    def read(data: bytes) -> int | None:
-        moment = int.from_bytes(data[:4], "big") * SECOND + _fraction(data[4:], digits)
-        return moment or None  # zero is the zero date: 1970 begins with its first second
+    def read(data: bytes) -> Any:
+        return _unix(native, int.from_bytes(data[:4], "big"), _fraction(data[4:], digits))
 
     return _fixed(4 + (digits + 1) // 2, read)
 
@@ -235,16 +252,26 @@ def _old_time(native: Native, stored: Stored) -> Field:
 
 
 def _old_datetime(native: Native, stored: Stored) -> Field:
-    def read(data: bytes) -> int | None:
-        day, clock = divmod(int.from_bytes(data, "little"), 1_000_000)
-        date = days(day // 10000, day // 100 % 100, day % 100)
-        return micros(date, clock // 10000, clock // 100 % 100, clock % 100, 0)
+    def read(data: bytes) -> Any:
+        date, clock = divmod(int.from_bytes(data, "little"), 1_000_000)
+        time = (clock // 10000, clock // 100 % 100, clock % 100)
+        return moment(native, (date // 10000, date // 100 % 100, date % 100), time, 0)
 
     return _fixed(8, read)
 
 
 def _old_timestamp(native: Native, stored: Stored) -> Field:
-    return _fixed(4, lambda data: int.from_bytes(data, "little") * SECOND or None)
+    return _fixed(4, lambda data: _unix(native, int.from_bytes(data, "little"), 0))
+
+
+def _unix(native: Native, seconds: int, fraction: int) -> Any:
+    """A moment by its distance from 1970, whose very first microsecond stands for the zero date."""
+    if not seconds and not fraction:
+        return moment(native, (0, 0, 0), (0, 0, 0), 0)
+    if native.zero != "text":
+        return seconds * SECOND + fraction
+    clock = datetime.fromtimestamp(seconds, UTC)
+    return moment(native, (clock.year, clock.month, clock.day), (clock.hour, clock.minute, clock.second), fraction)
 
 
 _RARER: dict[int, Callable[[Native, Stored], Field]] = {

@@ -11,6 +11,7 @@ from disync.connectors.mysql.binlog.cursor import Cursor
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind, inflate
 from disync.connectors.mysql.binlog.fields import Field
+from disync.connectors.mysql.values import Unreadable
 
 Row = tuple[Any, ...]
 
@@ -35,10 +36,14 @@ KINDS: dict[int, tuple[str, bool, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row: its op is I, B, U or D."""
+    """One row: its op is I, B, U or D. Values that cannot be had are Unreadable, and then the row is `unreadable`."""
 
     op: str
     row: Row
+
+    @property
+    def unreadable(self) -> bool:
+        return any(type(value) is Unreadable for value in self.row)
 
 
 def changes(event: Event, fields: Sequence[Field], virtual: Sequence[bool]) -> Iterator[Change]:
@@ -54,6 +59,11 @@ def changes(event: Event, fields: Sequence[Field], virtual: Sequence[bool]) -> I
     plans = [_plan(cursor.take((width + 7) // 8), fields, virtual) for _ in ops]
     data = cursor.take(cursor.left)
     return _rows(inflate(data) if compressed else data, ops, plans, width)
+
+
+def image(data: bytes, present: bytes, fields: Sequence[Field], virtual: Sequence[bool]) -> Row:
+    """One row's image, whose columns are those of the mask `present`."""
+    return _row(data, 0, _plan(present, fields, virtual), len(fields))[0]
 
 
 Plan = list[tuple[int, Field]]
