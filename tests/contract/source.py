@@ -9,11 +9,14 @@ from typing import Any, Protocol
 
 import pytest
 
+from disync.connectors.postgres import fields
+from disync.connectors.postgres.types import ColumnType
 from disync.model.connector import ChangeReader, Reader
-from disync.model.data import Batch, Event, Idle, Position, rows_of
+from disync.model.data import Batch, Encoded, Event, Idle, Position, rows_of
 from disync.model.errors import PositionGone
 from disync.model.run import Split, Start
 from disync.model.types import storage
+from disync.native import pgcopy, rows
 
 Row = tuple[Any, ...]
 
@@ -44,7 +47,20 @@ class Log(Source, Protocol):
 
 
 def rows_in(events: Sequence[Event]) -> list[Row]:
-    return [row for event in events if isinstance(event, Batch) for row in rows_of(event.rows)]
+    return [row for event in events if isinstance(event, Batch) for row in _rows(event)]
+
+
+def _rows(batch: Batch) -> list[Row]:
+    if not isinstance(batch.rows, Encoded):
+        return rows_of(batch.rows)
+    assert batch.rows.format == pgcopy.FORMAT
+    types = [ColumnType(pgcopy.TYPES[column.kind]) for column in batch.table.columns]
+    found = [
+        tuple(None if f is None else fields.decode(t, f) for t, f in zip(types, line, strict=True))
+        for line in rows.fields(batch.rows.buffers[0])
+    ]
+    assert len(found) == batch.rows.count
+    return found
 
 
 def take(events: Iterator[Event], count: int) -> list[Event]:
@@ -82,8 +98,8 @@ class ReaderSuite:
         source.fill(source.rows(0, 10))
         reader = source.reader()
         for split in reader.split(1):
-            for event in reader.read(split, None):
-                assert isinstance(event, Batch) and not hasattr(event.rows, "buffers")
+            for event in reader.read(replace(split, format=None), None):
+                assert isinstance(event, Batch) and not isinstance(event.rows, Encoded)
                 kinds = [storage(column.kind) for column in event.table.columns]
                 assert [event.rows.column(i).type for i in range(event.rows.num_columns)] == kinds
                 assert event.ops is None

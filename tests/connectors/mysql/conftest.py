@@ -9,6 +9,7 @@ import pytest
 from source import Database
 
 import mariadb
+from disync.native import pgcopy
 
 _NUMBER = itertools.count(1)
 
@@ -19,9 +20,10 @@ def mariadb_server() -> Iterator[mariadb.MariaDB]:
         yield server
 
 
-@pytest.fixture
-def database(mariadb_server: mariadb.MariaDB) -> Iterator[Database]:
+@pytest.fixture(params=[None, pgcopy.FORMAT], ids=["arrow", "pgcopy"])
+def database(mariadb_server: mariadb.MariaDB, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """What is compiled and what is not give the same rows: each test reads in both ways."""
     name = f"test_{next(_NUMBER)}"
     mariadb_server.run(f"CREATE DATABASE {name}")
-    yield Database(mariadb_server, name)
+    yield Database(mariadb_server, name, request.param)
     mariadb_server.run(f"DROP DATABASE {name}")

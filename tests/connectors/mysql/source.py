@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mariadb
-from disync.connectors import find
+from contract.source import rows_in
 from disync.connectors.mysql.changes import MySQLChangeReader
+from disync.connectors.mysql.config import step_of
 from disync.model.connector import Site
-from disync.model.data import Batch, Event, Position, SchemaChange, rows_of
+from disync.model.data import Batch, Event, Position, SchemaChange
 from disync.model.run import Split, Start
+
+
+class Reader(MySQLChangeReader):
+    """The connector's own, whose splits come in the format that a test asks for, as a plan would have it."""
+
+    format: str | None = None
+
+    def split(self, want: int) -> list[Split]:
+        return [replace(split, format=self.format) for split in super().split(want)]
+
+    def streams(self) -> list[Split]:
+        return [replace(split, format=self.format) for split in super().streams()]
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An empty database of a server, as its owner sees it and as a task does."""
+    """An empty database of a server, as its owner sees it and as a task does; rows are read in `format`."""
 
     server: mariadb.MariaDB
     name: str
+    format: str | None = None
 
     def run(self, *statements: str, **session: Any) -> list[Any]:
         """Statements in one session; the rows of the last."""
         return self.server.run(statements, self.name, **session)
 
     def reader(self, *tables: str, port: int | None = None, **parameters: Any) -> MySQLChangeReader:
-        connector = find("mysql")
-        assert connector is not None and connector.reader is not None
         written = {"connection": [{"datasource": "here", "table": list(tables)}], **parameters}
-        found = connector.reader(Site(written, {"here": self.server.content(self.name, port)}))
-        assert isinstance(found, MySQLChangeReader)
+        step, address, selection = step_of(Site(written, {"here": self.server.content(self.name, port)}))
+        found = Reader(address, selection, step)
+        found.format = self.format
         return found
 
 
@@ -67,5 +80,5 @@ def changes_in(events: Sequence[Event]) -> list[tuple[str, tuple[Any, ...]]]:
         (op, row)
         for event in events
         if isinstance(event, Batch)
-        for op, row in zip((event.ops or b"").decode(), rows_of(event.rows), strict=True)  # type: ignore[arg-type]
+        for op, row in zip((event.ops or b"").decode(), rows_in([event]), strict=True)
     ]

@@ -17,6 +17,7 @@ from disync.connectors.mysql import schema
 from disync.connectors.mysql.charsets import _EXACT, decoder
 from disync.connectors.mysql.connection import Session
 from disync.model.errors import BadConfig
+from disync.native import pgcopy
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "mysql-values.json").read_text())
 
@@ -27,27 +28,31 @@ def _column(case: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def seen(mariadb_server: Any) -> Any:
-    """All cases in one database: (columns, loaded values, values from the log) of each."""
+    """All cases in one database: (columns, loaded values, values from the log) of each, by the format."""
     mariadb_server.run("CREATE DATABASE golden")
-    database = Database(mariadb_server, "golden")
+    databases = {format_: Database(mariadb_server, "golden", format_) for format_ in (None, pgcopy.FORMAT)}
+    database = databases[None]
     names = [f"t{number}" for number in range(len(GOLDEN))]
     database.run(*(f"CREATE TABLE {n} (id INT PRIMARY KEY, {_column(c)})" for n, c in zip(names, GOLDEN, strict=True)))
-    reader = database.reader()
-    log = Log(database, reader)
+    logs = {format_: Log(database, database.reader()) for format_, database in databases.items()}
     for zone in ("+00:00", "-09:30"):
         # Whatever zone a session writes in, and whatever the server's is: a moment is a moment.
         database.run("SET sql_mode = 'ALLOW_INVALID_DATES'", f"SET time_zone = '{zone}'", *_inserts(names, zone))
+    yield {format_: _seen(log, names) for format_, log in logs.items()}
+    mariadb_server.run("DROP DATABASE golden")
+
+
+def _seen(log: Log, names: list[str]) -> dict[str, tuple[Any, list[Any], list[Any]]]:
     from_log: dict[str, list[Any]] = {name: [] for name in names}
-    total = 2 * sum(len(case["values"]) for case in GOLDEN)
-    for event in log.rows(total):
+    for event in log.rows(2 * sum(len(case["values"]) for case in GOLDEN)):
         for op, row in changes_in([event]):
             assert op == "I"
             from_log[event.table.name].append(row[1])  # type: ignore[union-attr]
+    reader = log.reader
     loaded = {split.table.name: rows_in(list(reader.read(split, None))) for split in reader.split(1)}
     columns = {table.name: table.columns[1] for table in reader.tables()}
     reader.close()
-    yield {n: (columns[n], [row[1] for row in loaded[n]], from_log[n]) for n in names}
-    mariadb_server.run("DROP DATABASE golden")
+    return {n: (columns[n], [row[1] for row in loaded[n]], from_log[n]) for n in names}
 
 
 def _inserts(names: list[str], zone: str) -> list[str]:
@@ -61,10 +66,11 @@ def _inserts(names: list[str], zone: str) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("format_", [None, pgcopy.FORMAT])
 @pytest.mark.parametrize("number", range(len(GOLDEN)), ids=[case["type"] for case in GOLDEN])
-def test_both_ways_give_the_golden_value(seen: Any, number: int) -> None:
+def test_both_ways_give_the_golden_value(seen: Any, number: int, format_: str | None) -> None:
     case = GOLDEN[number]
-    column, loaded, logged = seen[f"t{number}"]
+    column, loaded, logged = seen[format_][f"t{number}"]
     assert [column.kind, column.length, column.precision, column.scale] == case["column"]
     expected = [_value(column.kind, value) for _, value in case["values"]] * 2
     assert loaded == expected
