@@ -11,6 +11,12 @@ from disync.model.run import Limits
 FLUSH_ROWS = 10_000
 """Rows of one split that may be written and not yet checkpointed: also the most that a crash delivers twice."""
 
+KEPT_ROWS = 100_000
+"""The same where the target keeps the checkpoint itself: a crash repeats none, so larger steps cost nothing."""
+
+FLUSH_BYTES = 16 << 20
+"""And so many bytes, about: what a sink may have to hold of one split."""
+
 FLUSH_SECONDS = 0.5
 """And for how long: the age of the oldest row that is not yet checkpointed."""
 
@@ -19,29 +25,33 @@ FLUSH_SECONDS = 0.5
 class FlushPace:
     """Large steps under load, none held back when the source is idle.
 
-    A checkpoint is due once FLUSH_ROWS rows or FLUSH_SECONDS have gathered. The bound is kept from above: `room` says
-    how many more rows may be written before the next flush.
+    A checkpoint is due once `most` rows, FLUSH_BYTES or FLUSH_SECONDS have gathered. The bound is kept from above:
+    `fits` says whether more rows may be written before the next flush.
     """
 
+    most: int = FLUSH_ROWS
     clock: Callable[[], float] = time.monotonic
     rows: int = 0
+    size: int = 0
     since: float = 0.0
 
-    def wrote(self, rows: int) -> None:
+    def wrote(self, rows: int, size: int) -> None:
         if self.rows == 0:
             self.since = self.clock()
         self.rows += rows
+        self.size += size
 
     @property
     def due(self) -> bool:
-        return self.rows > 0 and (self.rows >= FLUSH_ROWS or self.clock() - self.since >= FLUSH_SECONDS)
+        full = self.rows >= self.most or self.size >= FLUSH_BYTES
+        return self.rows > 0 and (full or self.clock() - self.since >= FLUSH_SECONDS)
 
     def fits(self, rows: int) -> bool:
         """Whether `rows` more may be written before a flush."""
-        return self.rows == 0 or self.rows + rows <= FLUSH_ROWS
+        return self.rows == 0 or self.rows + rows <= self.most
 
     def flushed(self) -> None:
-        self.rows = 0
+        self.rows = self.size = 0
 
 
 @dataclass(slots=True)

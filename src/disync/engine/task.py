@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from disync.engine import pace
 from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
@@ -230,7 +231,7 @@ class SplitRun:
         self._run = run
         self._split = split
         self._sink = sink
-        self._pace = FlushPace()
+        self._pace = FlushPace(pace.KEPT_ROWS if sink.keeps_checkpoint else pace.FLUSH_ROWS)
         self._tally = Tally()
         self._unread: list[Dirty] = []
         self._position = after
@@ -276,7 +277,7 @@ class SplitRun:
         self._inside = enters
         self._run.admit(batch.size)
         self._sink.write(batch)
-        self._pace.wrote(batch.count)
+        self._pace.wrote(batch.count, batch.size)
         self._tally += Tally(rows_read=batch.count, bytes_read=batch.size, rows_written=batch.count)
 
     def _commit(self, done: bool = False) -> None:

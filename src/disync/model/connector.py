@@ -78,6 +78,9 @@ class ChangeReader(Reader):
 class Sink(ABC):
     """Takes the rows of one split, in order, in one thread."""
 
+    keeps_checkpoint: ClassVar[bool] = False
+    """Whether rows and checkpoint become durable in one transaction, so that a crash repeats no row."""
+
     @abstractmethod
     def write(self, batch: Batch) -> None:
         """Take a batch. It may be buffered: only `flush` promises anything."""

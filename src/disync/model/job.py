@@ -212,7 +212,7 @@ def _settings(root: Mapping[str, Any], problems: list[str]) -> Settings:
     except ValueError as error:
         problems.append(f"$.setting.errorLimit.record: {error}")
         dirty = None
-    concurrent = _number(speed, "concurrent", problems)
+    concurrent = _number(speed, "concurrent", problems) or _number(speed, "readerConcurrent", problems)
     megabytes = _number(speed, "mbps", problems) if speed.get("throttle") in (True, "true") else None
     try:
         policies = ddl.read(setting.get("ddlMarkMap"), "$.setting.ddlMarkMap")

@@ -41,7 +41,7 @@ def _job(**parameters: object) -> str:
 
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[memory.Memory]:
-    monkeypatch.setattr(pace, "FLUSH_ROWS", 100)  # many commits, many places to die
+    monkeypatch.setattr(pace, "KEPT_ROWS", 100)  # many commits, many places to die
     yield memory.place("crash")
     memory.forget("crash")
 

@@ -25,7 +25,7 @@ from disync.model.errors import BadConfig
 from disync.model.run import Checkpoint, Split
 from disync.native import pgcopy
 
-SPILL_BYTES = 64 * 1024 * 1024
+SPILL_BYTES = 32 * 1024 * 1024
 """What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that."""
 
 _SERVER = """
@@ -140,6 +140,8 @@ class PostgresWriter(Writer):
 
 class PostgresSink(Sink):
     """Puts the rows of one split, of as many tables as it has, in order."""
+
+    keeps_checkpoint = True
 
     def __init__(self, destination: Destination, split: Split) -> None:
         self._destination = destination
