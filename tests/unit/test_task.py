@@ -330,6 +330,32 @@ def test_refused_rows_are_kept_and_counted_against_the_limit(memory: Memory) -> 
     assert ledger.tally.rows_dirty == 26
 
 
+def test_refused_rows_survive_a_crash_between_the_target_and_the_store(memory: Memory) -> None:
+    class Away(Notebook):
+        away = True
+
+        def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
+            if self.away:
+                self.away = False
+                raise Unreachable("the store is away")
+            return super().save(checkpoint, dirty, tally)
+
+    memory.append("orders", "0", numbered(0, 50))
+    place("target").create(Table("copy", TABLE.columns))
+    place("target").faults = Faults(refuse=lambda row: "odd" if row[0] % 2 else None)
+    ledger = Away()
+    assert isinstance(Running(task(job(transactional=True)), ledger).end(), Unreachable)
+    assert ledger.dirty == [] and copied() == list(range(0, 50, 2))
+    running = Running(task(job(transactional=True), epoch=2), ledger)
+    until(lambda: len(ledger.dirty) == 25)
+    assert running.stop() is None
+    assert ledger.tally.rows_dirty == 25 and ledger.checkpoints()["0"].position == "50"
+    again = Running(task(job(transactional=True), epoch=3), ledger)
+    until(lambda: again.run.running)
+    assert again.stop() is None
+    assert len(ledger.dirty) == 25 and copied() == list(range(0, 50, 2))
+
+
 def test_without_a_valid_lease_nothing_is_written(memory: Memory) -> None:
     memory.append("orders", "0", numbered(0, 50))
     assert isinstance(Running(task(job()), Notebook(), Lost()).end(), Fenced)

@@ -289,7 +289,8 @@ class MemorySink(Sink):
                 raise Unreachable("The memory failed before the checkpoint was written.")
             dirty = self._apply(self._pending)
             if self._transactional:
-                self._memory.checkpoints[checkpoint.split] = checkpoint
+                kept = replace(checkpoint, refused=(*checkpoint.refused, *dirty))
+                self._memory.checkpoints[checkpoint.split] = kept
             self._pending.clear()
             self._memory.changed.notify_all()
             return dirty

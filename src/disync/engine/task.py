@@ -9,7 +9,7 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -144,7 +144,7 @@ class Run:
         try:
             sink = self._pipeline.writer.open(split)
             try:
-                self._read(split, sink, sink.last() or checkpoint)
+                self._read(split, sink, self._latest(sink.last(), checkpoint))
             finally:
                 sink.close()
         except BaseException as failure:
@@ -152,6 +152,15 @@ class Run:
                 self._failure = failure
         finally:
             self._changed.set()
+
+    def _latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
+        """Where to go on: what the target holds is newer where a run died before it could save."""
+        if held is None:
+            return saved
+        if held.refused and (saved is None or saved.position != held.position):
+            caught_up = replace(held, epoch=self.epoch)
+            self._ledger.save(caught_up, held.refused, Tally(rows_dirty=len(held.refused)))
+        return held
 
     def _read(self, split: Split, sink: Sink, checkpoint: Checkpoint | None) -> None:
         reader = self._pipeline.reader
@@ -181,9 +190,9 @@ class Run:
         if not self._lease.valid:
             raise Fenced("The lease of this run could not be renewed in time.")
 
-    def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally, unread: Sequence[Dirty] = ()) -> None:
+    def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally) -> None:
         """Flush, then save, then ack. Never another order."""
-        dirty = [*unread, *sink.flush(checkpoint)]
+        dirty = [*checkpoint.refused, *sink.flush(checkpoint)]
         refused = self._ledger.save(checkpoint, dirty, tally + Tally(rows_written=-len(dirty), rows_dirty=len(dirty)))
         limit = self._task.limits.dirty
         if dirty and limit is not None and refused > limit:
@@ -284,8 +293,8 @@ class SplitRun:
         if self._position == self._saved and not done:
             return
         position = self._position or Position("")
-        unread, self._unread = self._unread, []
-        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done), self._sink, self._tally, unread)
+        unread, self._unread = tuple(self._unread), []
+        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done, unread), self._sink, self._tally)
         self._run.acknowledge(self._split, position)
         self._saved = self._position
         self._tally = Tally()

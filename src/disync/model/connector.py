@@ -91,14 +91,16 @@ class Sink(ABC):
 
     @abstractmethod
     def last(self) -> Checkpoint | None:
-        """The checkpoint the target itself holds for this split; None where the target cannot hold one."""
+        """The checkpoint the target itself holds for this split, with the rows that were `refused` by the flush which
+        made it; None where the target cannot hold one."""
 
     @abstractmethod
     def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
         """Make all rows written so far durable, with the checkpoint in the same transaction where the target has them.
 
-        Returns the rows that the target refused. After an exception nothing is promised: the run starts again
-        from the last checkpoint. A checkpoint with an older epoch than the target has seen raises Fenced.
+        Returns the rows that the target refused; those of `checkpoint.refused` could not even be read. After an
+        exception nothing is promised: the run starts again from the last checkpoint. A checkpoint with an older epoch
+        than the target has seen raises Fenced.
         """
 
     def close(self) -> None:

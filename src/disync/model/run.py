@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from disync.model.data import Position, Table
+from disync.model.data import Dirty, Position, Table
 from disync.model.ddl import BUILT_IN, Policies
 
 
@@ -68,12 +68,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All rows of `split` up to `position` are durable in the target. `done`: the split is read to its end."""
+    """All rows of `split` up to `position` are durable in the target, but for those `refused` since the checkpoint
+    before. `done`: the split is read to its end."""
 
     split: str
     position: Position
     epoch: int
     done: bool = False
+    refused: tuple[Dirty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

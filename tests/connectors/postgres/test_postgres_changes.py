@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
-from disync.model.data import Column, Table
+from disync.model.data import Column, Dirty, Position, Table
 from disync.model.errors import BadConfig, Fenced, Unreachable
-from disync.model.run import Split
+from disync.model.run import Checkpoint, Split
 from disync.model.types import Kind
 
 PAIR = Table(
@@ -175,6 +175,26 @@ def test_c71_a_nul_in_a_text_is_a_dirty_row(place: Place) -> None:
     sink.write(changes(("B", (2, "b\0d")), ("U", (2, "mended")), ("D", (1, "good")), ("D", (9, "n\0ver"))))
     assert flush(sink, "8") == []
     assert place.rows() == [(2, "mended"), (3, "good")]
+
+
+def test_refused_rows_are_kept_beside_the_checkpoint_until_the_next_one(place: Place) -> None:
+    sink = place.sink(PEOPLE)
+    sink.write(changes(("I", (1, "good")), ("I", (2, "b\0d"))))
+    unread = Dirty("people", "{}", "nobody can read it", Position("1"))
+    dirty = sink.flush(Checkpoint("log", Position("1"), 1, refused=(unread,)))
+    held = place.sink(PEOPLE).last()
+    assert held is not None and held.refused == (unread, *dirty) and len(dirty) == 1
+    sink.write(changes(("I", (3, "good"))))
+    flush(sink, "2")
+    held = place.sink(PEOPLE).last()
+    assert held is not None and held.refused == ()
+
+
+def test_a_checkpoint_table_of_an_earlier_release_grows(place: Place) -> None:
+    flush(place.sink(PEOPLE), "1")
+    place.run("ALTER TABLE disync_checkpoint DROP COLUMN refused")
+    held = place.sink(PEOPLE).last()
+    assert held is not None and held.position == "1" and held.refused == ()
 
 
 def test_rows_the_server_refuses_are_found_among_many(place: Place) -> None:

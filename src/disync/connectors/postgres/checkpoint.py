@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import make_schema
-from disync.model.data import Position
+from disync.model.data import Dirty, Position
 from disync.model.errors import Fenced, Unreachable
 from disync.model.run import Checkpoint
 
@@ -21,13 +23,16 @@ NAME = "disync_checkpoint"
 _CREATE = """
 CREATE TABLE {} (
     task text NOT NULL, split text NOT NULL, position text NOT NULL, epoch bigint NOT NULL, done boolean NOT NULL,
-    sequence bigint NOT NULL, updated timestamp with time zone NOT NULL, PRIMARY KEY (task, split))
+    sequence bigint NOT NULL, refused text NOT NULL DEFAULT '[]', updated timestamp with time zone NOT NULL,
+    PRIMARY KEY (task, split))
 """
-_READ = "SELECT position, epoch, done, sequence FROM {} WHERE task = $1 AND split = $2"
+_GROW = "ALTER TABLE {} ADD COLUMN IF NOT EXISTS refused text NOT NULL DEFAULT '[]'"
+_READ = "SELECT position, epoch, done, sequence, refused FROM {} WHERE task = $1 AND split = $2"
+_REFUSED = "UPDATE {} SET refused = $1 WHERE task = $2 AND split = $3"
 _CLAIM = """
 INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, $2, $3, $4, $5, $6, now())
 ON CONFLICT (task, split) DO UPDATE SET position = EXCLUDED.position, epoch = EXCLUDED.epoch, done = EXCLUDED.done,
-    sequence = EXCLUDED.sequence, updated = EXCLUDED.updated
+    sequence = EXCLUDED.sequence, refused = '[]', updated = EXCLUDED.updated
 WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 RETURNING 1
 """
 
@@ -53,6 +58,10 @@ def create(connection: Connection, schema: str) -> None:
             connection.commit()
         except MADE_MEANWHILE:
             connection.rollback()
+    target = describe(connection, relation(schema))
+    if target is not None and target.find("refused") is None:  # made by an earlier release
+        connection.execute(_GROW.format(relation(schema)).encode())
+        connection.commit()
     connection.rollback()
 
 
@@ -70,8 +79,16 @@ def read(connection: Connection, schema: str, task: str, split: str, lock: bool 
     row = connection.execute(query.encode(), (task, split)).fetchone()
     if row is None:
         return None
-    position, epoch, done, sequence = row
-    return Held(Checkpoint(split, Position(position), epoch, done), sequence)
+    position, epoch, done, sequence, refused = row
+    rows = msgspec.json.decode(refused, type=tuple[Dirty, ...])
+    return Held(Checkpoint(split, Position(position), epoch, done, rows), sequence)
+
+
+def refuse(connection: Connection, schema: str, task: str, checkpoint: Checkpoint) -> None:
+    """Keep the checkpoint's refused rows in its row, which this transaction has claimed."""
+    if checkpoint.refused:
+        rows = msgspec.json.encode(checkpoint.refused).decode()
+        connection.execute(_REFUSED.format(relation(schema)).encode(), (rows, task, checkpoint.split))
 
 
 def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held | None) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -186,6 +186,8 @@ class PostgresSink(Sink):
             with told("writing rows"):
                 checkpoints.claim(self._connection, self._destination.schema, self._owner, new, self._seen)
                 self._apply()
+                kept = replace(checkpoint, refused=(*checkpoint.refused, *self._dirty))
+                checkpoints.refuse(self._connection, self._destination.schema, self._owner, kept)
                 self._connection.commit()
         except BaseException:
             with suppress(psycopg.Error):
