@@ -144,7 +144,11 @@ class Run:
         try:
             sink = self._pipeline.writer.open(split)
             try:
-                self._read(split, sink, self._latest(sink.last(), checkpoint))
+                latest = self._latest(sink.last(), checkpoint)
+                if latest is not None and latest.done:
+                    self.split_ended(split)
+                else:
+                    self._read(split, sink, latest)
             finally:
                 sink.close()
         except BaseException as failure:
@@ -154,10 +158,10 @@ class Run:
             self._changed.set()
 
     def _latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
-        """Where to go on: what the target holds is newer where a run died before it could save."""
+        """Where to go on: what the target holds is newer where a run died before it could save, and is saved now."""
         if held is None:
             return saved
-        if held.refused and (saved is None or saved.position != held.position):
+        if saved is None or (held.position, held.done) != (saved.position, saved.done):
             caught_up = replace(held, epoch=self.epoch)
             self._ledger.save(caught_up, held.refused, Tally(rows_dirty=len(held.refused)))
         return held
@@ -243,8 +247,7 @@ class SplitRun:
         self._pace = FlushPace(pace.KEPT_ROWS if sink.keeps_checkpoint else pace.FLUSH_ROWS)
         self._tally = Tally()
         self._unread: list[Dirty] = []
-        self._position = after
-        self._saved = after
+        self._position = self._saved = after or Position("")
         self._inside = False
         """Whether rows have been written that lie beyond `_position`: the source is inside a transaction. They are
         not committed before it ends: after a crash they come again, and must not be there already."""
@@ -292,10 +295,11 @@ class SplitRun:
     def _commit(self, done: bool = False) -> None:
         if self._position == self._saved and not done:
             return
-        position = self._position or Position("")
         unread, self._unread = tuple(self._unread), []
-        self._run.save(Checkpoint(self._split.id, position, self._run.epoch, done, unread), self._sink, self._tally)
-        self._run.acknowledge(self._split, position)
+        self._run.save(
+            Checkpoint(self._split.id, self._position, self._run.epoch, done, unread), self._sink, self._tally
+        )
+        self._run.acknowledge(self._split, self._position)
         self._saved = self._position
         self._tally = Tally()
         self._pace.flushed()

@@ -16,7 +16,7 @@ from disync.connectors.mysql.pages import Pages, key_of
 from disync.connectors.mysql.schema import Name, Shape
 from disync.model.connector import Reader
 from disync.model.data import Event, Position, Table
-from disync.model.errors import BadConfig, Unreachable
+from disync.model.errors import BadConfig, TaskError, Unreachable
 from disync.model.run import Split
 from disync.native import pgcopy
 
@@ -46,6 +46,20 @@ class MySQLReader(Reader):
             return chunks.split(session, list(schema.read(session, self.selection).values()), want)
 
     def read(self, split: Split, after: Position | None) -> Iterator[Event]:
+        try:
+            yield from self._read(split, after)
+        except TaskError:
+            if not self.closed.is_set():
+                raise
+
+    def close(self) -> None:
+        self.closed.set()
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def _read(self, split: Split, after: Position | None) -> Iterator[Event]:
         range_ = chunks.range_of(split.bounds)
         with self.session() as session:
             shape = schema.read(session, self.selection).get((range_.database, range_.name))
@@ -63,13 +77,6 @@ class MySQLReader(Reader):
                 last = pages.last
                 if pages.short:
                     return
-
-    def close(self) -> None:
-        self.closed.set()
-        with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
 
     # What both ways of reading need.
 
