@@ -1,31 +1,39 @@
-"""`python -m bench [--readme] [api] [datahub] [memory]`: measure, print one table, keep it in README.md when asked."""
+"""`python -m bench [--readme] [--rows N] [PART...]`: measure, print one table, keep it in README.md when asked."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import api, datahub, memory, table
+from bench import api, databases, datahub, load, memory, table
+from bench.table import Row
 
-PARTS = {"api": api.measure_all, "datahub": datahub.measure_all, "memory": memory.measure_all}
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "api": api.measure_all,
+    "datahub": datahub.measure_all,
+    "memory": memory.measure_all,
+}
+DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {"load": load.measure_all}
 README = Path(__file__).parents[1] / "README.md"
 
 
 def main() -> int:
     """Exit code 1 when a bar is missed: the table says which."""
+    names = [*PARTS, *DATABASE_PARTS]
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument(
-        "parts", nargs="*", default=[*PARTS], metavar="PART", help="api, datahub, memory (default: all)"
-    )
+    parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--readme", action="store_true", help="keep the table in README.md")
+    parser.add_argument("--rows", type=int, help="a smaller size for the parts that read databases, to try them out")
     chosen = parser.parse_args()
-    if unknown := [name for name in chosen.parts if name not in PARTS]:
-        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
-    rows: list[table.Row] = []
+    if unknown := [name for name in chosen.parts if name not in names]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(names)}")
+    rows: list[Row] = []
     for name in chosen.parts:
         print(f"==> measuring: {name}", flush=True)
-        rows += PARTS[name]()
-    text = table.markdown(rows)
+        rows += PARTS[name]() if name in PARTS else DATABASE_PARTS[name](chosen.rows)
+    notes = [databases.NOTE] if any(name in DATABASE_PARTS for name in chosen.parts) else []
+    text = table.markdown(rows, notes)
     print(f"\n{text}")
     if chosen.readme:
         table.keep(README, text)

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.servers import child_environment, disync, free_port, stop
-
 from bench import scene, signed
-from bench.load import Load, Target, measure, warm
 from bench.scene import Scene
 from bench.table import Row
+from bench.wrk import Load, Target, measure, warm
+from servers import child_environment, disync, free_port, stop
 
 ROUNDS = 5
 SECONDS = 3

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from datahub.models import CursorType
-from tests.servers import disync
 
 from bench import scene
 from bench.scene import PROJECT, SCHEMA, SHARD, Scene, Values
 from bench.table import Row
 from datahub import DatahubProtocolType
+from servers import disync
 
 ROUNDS = 3
 RECORDS = 200_000

@@ -1,85 +1,115 @@
-"""wrk, the one client of every HTTP measurement: 50 connections that send prepared requests, each of them once."""
+"""Full load of one table, beside the target's own speed and three programs; each round runs all of them in turn."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-import psutil
+from bench import contents, orders, peers, replication
+from bench.contents import Checksum
+from bench.databases import DATABASE, Databases, databases
+from bench.orders import TABLE
+from bench.peers import Ran
+from bench.replication import Loaded
+from bench.table import Limit, Row
 
-CONNECTIONS = 50
-_FIRST_GUESS = 60_000
-_SPARE = 2.5
-"""Requests prepared for each that is expected: a server may only now become warm, and running out spoils the round."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    requests: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-    cpu_us: float = 0.0
-    """The server's CPU time for one request: what a busy machine does not change much."""
-
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
+ROWS = 2_000_000
+ROUNDS = 3
+MOST_MB = 150.0
+SCHEMA = "target"
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A server, how to make one request to it, and the path of a harmless GET that needs no signature."""
+class Peer:
+    """`bar`: how many times faster than this the project asks of itself to be."""
 
-    address: str
-    pid: int
-    make: Callable[[], bytes]
-    rest: str
-
-
-def warm(target: Target) -> float:
-    """Load until the server has imported what it imports late; the rate that `measure` prepares requests for."""
-    return max(_replay(target, _FIRST_GUESS, 2).rate for _ in range(2))
+    name: str
+    bar: float
+    run: Callable[[Databases, Path], Ran]
+    makes_table: bool = False
 
 
-def measure(target: Target, expected_rate: float, seconds: int) -> Load:
-    """Requests are prepared before the clock starts, so that signing costs the client nothing."""
-    return _replay(target, int(expected_rate * seconds * _SPARE) + 1000, seconds)
+def measure_all(rows: int | None = None) -> list[Row]:
+    count = rows or ROWS
+    with databases() as servers, tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        orders.fill(servers, count)
+        expected = contents.source_checksum(servers, TABLE, DATABASE)
+        file = Path(folder, "orders.copy")
+        rounds = []
+        for number in range(ROUNDS):
+            print(f"    round {number + 1} of {ROUNDS}", flush=True)
+            ours = _ours(servers, count, expected)
+            if not file.exists():
+                _export(servers, file)
+            rounds.append((ours, [_beside(servers, peer, file, expected) for peer in PEERS]))
+    return [*_own_rows(count, [ours for ours, _ in rounds]), *_peer_rows(count, rounds)]
 
 
-def _replay(target: Target, count: int, seconds: int) -> Load:
-    with tempfile.NamedTemporaryFile(prefix="requests-") as file:
-        for _ in range(count):
-            request = target.make()
-            file.write(b"%08d" % len(request) + request)
-        file.flush()
-        rest = f"GET {target.rest} HTTP/1.1|Host: {target.address}||"
-        environment = os.environ | {"REPLAY_FILE": file.name, "REPLAY_REST": rest}
-        script = str(Path(__file__).with_name("replay.lua"))
-        process = psutil.Process(target.pid)
-        before = process.cpu_times()
-        options = ["-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s", "-s", script]
-        done = subprocess.run(
-            ["wrk", *options, f"http://{target.address}/"], env=environment, capture_output=True, text=True, check=True
-        )
-        after = process.cpu_times()
-    load = _result(done.stdout + done.stderr)
-    spent = after.user + after.system - before.user - before.system
-    return replace(load, cpu_us=1e6 * spent / load.requests)
+def _own_rows(count: int, runs: list[Loaded]) -> list[Row]:
+    rate = median(count / one.seconds for one in runs)
+    steady, most = median(one.rate for one in runs), max(one.rss_mb for one in runs)
+    return [
+        Row(f"full load, {count:,} rows of 12 columns, from the start of the task", f"{rate:,.0f} rows/s"),
+        Row("… from the first row on", f"{steady:,.0f} rows/s"),
+        Row("… memory of the worker, most of all rounds", f"{most:.0f} MB RSS", limit=Limit(most, MOST_MB, "MB")),
+    ]
 
 
-def _result(output: str) -> Load:
-    found = [line.removeprefix("RESULT ") for line in output.splitlines() if line.startswith("RESULT ")]
-    if not found:
-        raise RuntimeError(f"wrk printed no result:\n{output}")
-    result = json.loads(found[0])
-    if result.pop("refused") | result.pop("broken") | result.pop("exhausted"):
-        raise RuntimeError(f"requests were refused or broken, or there were too few:\n{output}")
-    if not result["requests"]:
-        raise RuntimeError(f"nothing was answered:\n{output}")
-    return Load(**result)
+def _peer_rows(count: int, rounds: list[tuple[Loaded, list[Ran]]]) -> list[Row]:
+    """A ratio is the median of the rounds' own ratios."""
+    ours = median(count / loaded.seconds for loaded, _ in rounds)
+    rows = []
+    for place, peer in enumerate(PEERS):
+        rate = median(count / beside[place].seconds for _, beside in rounds)
+        faster = median(beside[place].seconds / loaded.seconds for loaded, beside in rounds)
+        most = max(beside[place].rss_mb for _, beside in rounds)
+        held = f", {most:.0f} MB RSS" if most else ""
+        text = f"{rate:,.0f} rows/s ({peer.name}{held})"
+        rows.append(Row(f"full load, {count:,} rows of 12 columns", f"{ours:,.0f} rows/s", text, faster, peer.bar))
+    return rows
+
+
+def _ours(servers: Databases, count: int, expected: Checksum) -> Loaded:
+    servers.empty_schema(SCHEMA, TABLE.create_target())
+    loaded = replication.load(servers, SCHEMA, [TABLE.name], count)
+    contents.same(servers, TABLE, SCHEMA, expected)
+    return loaded
+
+
+def _beside(servers: Databases, peer: Peer, file: Path, expected: Checksum) -> Ran:
+    servers.empty_schema(SCHEMA, *([] if peer.makes_table else [TABLE.create_target()]))
+    ran = peer.run(servers, file)
+    contents.same(servers, TABLE, SCHEMA, expected)
+    return ran
+
+
+def _export(servers: Databases, file: Path) -> None:
+    """The table as a file of binary COPY, as whoever has no source to read would have it ready."""
+    statement = f"COPY {SCHEMA}.{TABLE.name} TO STDOUT (FORMAT binary)"
+    with servers.session() as session, session.cursor().copy(statement.encode()) as copy, file.open("wb") as out:
+        for block in copy:
+            out.write(block)
+
+
+def _copy(servers: Databases, file: Path) -> Ran:
+    """The file into the table, over one connection."""
+    statement = f"COPY {SCHEMA}.{TABLE.name} FROM STDIN (FORMAT binary)"
+    with servers.session() as session, file.open("rb") as ready:
+        began = time.perf_counter()
+        with session.cursor().copy(statement.encode()) as copy:
+            while block := ready.read(_BLOCK):
+                copy.write(block)
+        return Ran(time.perf_counter() - began, 0.0)
+
+
+PEERS = (
+    Peer("a ready binary COPY file, one connection", 0.9, _copy),
+    Peer("pgloader", 4.0, lambda servers, _: peers.pgloader(servers, TABLE.name, SCHEMA)),
+    Peer("sling, direct insert", 5.0, lambda servers, _: peers.sling(servers, TABLE.name, SCHEMA)),
+    Peer("dlt, ConnectorX and CSV, no key", 8.0, lambda servers, _: peers.dlt(servers, [TABLE.name], SCHEMA), True),
+)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tests.servers import Service, disync
 
 from bench import api, scene
-from bench.load import measure, warm
 from bench.table import Row
+from bench.wrk import measure, warm
+from servers import Service, disync
 
 REST_SECONDS = 3
 LOAD_SECONDS = 5
@@ -63,12 +63,26 @@ def measure_all() -> list[Row]:
     ]
 
 
-def _parts(service: Service) -> dict[str, psutil.Process]:
-    server = psutil.Process(service.process.pid)
-    workers = [child for child in server.children() if "worker" in child.cmdline()]
+def worker(service: Service) -> psutil.Process:
+    """The service's only worker."""
+    children = psutil.Process(service.process.pid).children()
+    workers = [child for child in children if "worker" in child.cmdline()]
     if len(workers) != 1:
-        raise RuntimeError(f"one worker was expected among {[child.cmdline() for child in server.children()]}")
-    return {"api": server, "worker": workers[0]}
+        raise RuntimeError(f"one worker was expected among {[child.cmdline() for child in children]}")
+    return workers[0]
+
+
+def peak_mb(pid: int) -> float:
+    """The most that a process has had resident since its start; 0 when it has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / _MB for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
+def _parts(service: Service) -> dict[str, psutil.Process]:
+    return {"api": psutil.Process(service.process.pid), "worker": worker(service)}
 
 
 @contextmanager

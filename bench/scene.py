@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from datahub.models import CursorType, FieldType, RecordSchema, TupleRecord
-from tests.servers import Service
 
 from bench import signed
 from datahub import DataHub, DatahubProtocolType
+from servers import Service
 
 WORKSPACE = 10000
 PROJECT = "bench_project"

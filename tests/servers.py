@@ -136,8 +136,12 @@ def postgres_folder() -> Path:
     return installed[-1].parent if installed else Path(str(on_path)).parent
 
 
+# Durability is PostgreSQL's own affair; without fsync the tests are several times faster.
+POSTGRES_DEFAULTS = {"fsync": "off", "synchronous_commit": "off", "max_connections": "200"}
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
+def postgres(**options: str) -> Iterator[str]:
     """A PostgreSQL of our own on a free port, its URL; it refuses to run as root, so root lends it another user."""
     programs, port = postgres_folder(), free_port()
     owner: Mapping[str, str | list[str]] = {}
@@ -147,8 +151,7 @@ def postgres() -> Iterator[str]:
         shutil.chown(folder, "postgres", "postgres")
     data = f"{folder}/data"
     initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-    # Durability is PostgreSQL's own affair; without fsync the tests are several times faster.
-    settings = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
+    settings = [f"--{name}={value}" for name, value in (POSTGRES_DEFAULTS | options).items()]
     server = [str(programs / "postgres"), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *settings]
     try:
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, timeout=60, **owner)  # type: ignore[call-overload]
