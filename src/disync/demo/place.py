@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -16,10 +14,12 @@ from pathlib import Path
 
 import click
 
+from disync.demo import process
 from disync.demo.seed import PROJECTS
 from disync.model.errors import Refused
 
 MARK = "made-by-disync-demo"
+SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +49,26 @@ def say(text: str) -> None:
 
 
 def stop_earlier(home: Path) -> None:
-    """End the server that an earlier demo left running, and begin with an empty home."""
+    """End the servers that an earlier demo left running, and begin with an empty home."""
     if home.is_dir() and any(home.iterdir()) and not (home / MARK).exists():
         raise Refused(f"{home} holds other things than an earlier demo: the demo empties its home. Name another one.")
-    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
-        pid = int((home / "server.pid").read_text())
-        if b"disync" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGTERM)
-            say(f"stopping the server of the earlier demo (process {pid})")
-            for _ in range(150):
-                os.kill(pid, 0)
-                time.sleep(0.1)
+    if home.is_dir() and (pids := process.stop_all(home)):
+        say(f"stopped the servers of the earlier demo (processes {', '.join(map(str, pids))})")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / MARK).touch()
 
 
 def serve(home: Path, port: int, datahub_port: int) -> Place:
-    port, datahub_port = _free(port), _free(datahub_port)
+    port, datahub_port = free_port(port), free_port(datahub_port)
     key_id = os.environ.get("DISYNC_ACCESS_KEY_ID") or "demo"
     secret = os.environ.get("DISYNC_ACCESS_KEY_SECRET") or secrets.token_hex(16)
     environment = os.environ | {"DISYNC_ACCESS_KEY_ID": key_id, "DISYNC_ACCESS_KEY_SECRET": secret}
     environment.pop("DISYNC_STORE_URL", None)
-    log = home / "server.log"
-    command = [sys.executable, "-m", "disync", "serve", "--home", str(home / "state"), "--port", str(port)]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "--datahub-port", str(datahub_port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    (home / "server.pid").write_text(str(server.pid))
+    log, state = process.log_of(home, SERVER), str(home / "state")
+    command = [sys.executable, "-m", "disync", "serve", "--home", state, "--port", str(port)]
+    program = process.Program(SERVER, [*command, "--datahub-port", str(datahub_port)], state)
+    server = process.start(home, program, environment)
     for _ in range(300):
         text = log.read_text(errors="replace")
         if "\nlistening on" in f"\n{text}" and "datahub listening on" in text:
@@ -93,8 +79,8 @@ def serve(home: Path, port: int, datahub_port: int) -> Place:
     raise Refused(f"The server did not start; its log is {log}:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _free(port: int) -> int:
-    """This port, or any free one if it is taken."""
+def free_port(port: int = 0) -> int:
+    """This port of 127.0.0.1, or any free one if it is taken."""
     for wanted in (port, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from alibabacloud_dataworks_public20200518 import models
@@ -10,7 +11,7 @@ from alibabacloud_dataworks_public20200518.client import Client
 from alibabacloud_tea_openapi.models import Config
 
 from disync.demo.place import Place
-from disync.demo.seed import PROJECT_ID, SEED, SOURCE, TARGET
+from disync.demo.seed import PROJECT_ID
 from disync.model.errors import Refused
 
 
@@ -18,9 +19,6 @@ class Api:
     """The official Python SDK, pointed at the demo's server."""
 
     def __init__(self, place: Place) -> None:
-
-        self._models = models
-        self._place = place
         self._client = Client(
             Config(
                 access_key_id=place.key_id,
@@ -31,24 +29,22 @@ class Api:
             )
         )
 
-    def start(self) -> int:
-        """Register both data sources; create, deploy and start the seed's task. Its FileId."""
-        for name in (SOURCE, TARGET):
-            self._client.create_data_source(
-                models.CreateDataSourceRequest(
-                    project_id=PROJECT_ID,
-                    name=name,
-                    data_source_type="datahub",
-                    env_type=1,
-                    content=json.dumps(self._place.content(name)),
-                )
+    def register(self, name: str, kind: str, content: Mapping[str, str]) -> None:
+        """Make a data source."""
+        self._client.create_data_source(
+            models.CreateDataSourceRequest(
+                project_id=PROJECT_ID, name=name, data_source_type=kind, env_type=1, content=json.dumps(content)
             )
+        )
+
+    def start(self, name: str, code: Mapping[str, Any]) -> int:
+        """Create, deploy and start a task. Its FileId."""
         created = self._client.create_disync_task(
             models.CreateDISyncTaskRequest(
                 project_id=PROJECT_ID,
                 task_type="DI_REALTIME",
-                task_name="demo_datahub_to_datahub",
-                task_content=json.dumps(SEED, separators=(",", ":")),
+                task_name=name,
+                task_content=json.dumps(code, separators=(",", ":")),
             )
         ).body.data
         _succeed("CreateDISyncTask", created)
@@ -58,6 +54,12 @@ class Api:
         started = self._client.start_disync_instance(models.StartDISyncInstanceRequest(**task))
         _succeed("StartDISyncInstance", started.body.data)
         return int(created.file_id)
+
+    def state(self, file_id: int) -> tuple[str, str]:
+        """(Status, Message) of the task's run."""
+        request = models.GetDISyncInstanceInfoRequest(project_id=PROJECT_ID, task_type="DI_REALTIME", file_id=file_id)
+        found = self._client.get_disync_instance_info(request).body.data
+        return str(found.status), str(found.message or "")
 
     def answer(self, file_id: int) -> dict[str, Any]:
         request = models.GetDISyncTaskRequest(project_id=PROJECT_ID, task_type="DI_REALTIME", file_id=file_id)
