@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,38 @@ def join(user_id: str, project_id: int, role: str, home: Path | None) -> None:
     """Make a user a member of a workspace, in a role."""
     services = _services(home)
     services.workspaces.set_member(LOCAL, Place(project_id), user_id, Role(role))
+
+
+@cli.command("dirty")
+@click.argument("file_id", type=int)
+@click.option("--project-id", default=10000, show_default=True)
+@click.option("--table", help="Of this table alone.")
+@click.option("--replay", "wish", flag_value="replay", help="Write those that are still refused again.")
+@click.option("--drop", "wish", flag_value="drop", help="Forget them; they count no more.")
+@HOME
+def dirty_rows(file_id: int, project_id: int, table: str | None, wish: str | None, home: Path | None) -> None:
+    """List the rows of a task that its target refused; replay or forget them (on the machine that holds the state).
+
+    A replay writes the rows as the source has them now. A running task restarts for it, which is no failover.
+    """
+    rows = _services(home).refused_rows
+    if wish == "replay":
+        asked = rows.replay(LOCAL, project_id, file_id, table)
+        when = "the task restarts now and begins with them" if asked.runs else "when the task is started next"
+        click.echo(f"{asked.rows} rows will be replayed: {when}.")
+    elif wish == "drop":
+        click.echo(f"{rows.drop(LOCAL, project_id, file_id, table)} rows are forgotten.")
+    else:
+        for row in rows.of_task(LOCAL, project_id, file_id):
+            if table is None or row.table_name == table or row.table_name.endswith(f".{table}"):
+                _print_dirty(row)
+
+
+def _print_dirty(row: Any) -> None:
+    at = datetime.fromtimestamp(row.at_ms / 1000).isoformat(" ", "seconds")
+    click.echo(f"{row.state:8}  {at}  {row.table_name}: {row.reason}")
+    click.echo(f"    row       {row.row}{'' if row.whole else '  (cut)'}")
+    click.echo(f"    position  {row.position}")
 
 
 def _print_key(key: NewKey) -> None:

@@ -325,7 +325,7 @@ def test_refused_rows_are_kept_and_counted_against_the_limit(memory: Memory) -> 
     error = running.end()
     assert isinstance(error, DirtyLimit)
     assert "26 rows were refused" in str(error)
-    assert [json.loads(row.row)[0] for row in ledger.dirty] == list(range(1, 52, 2))
+    assert [json.loads(row.row)["id"] for row in ledger.dirty] == list(range(1, 52, 2))
     assert ledger.tally.rows_written == 26
     assert ledger.tally.rows_dirty == 26
 

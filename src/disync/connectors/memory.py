@@ -26,6 +26,7 @@ from disync.model.connector import ChangeReader, Connector, Reader, Sink, Site, 
 from disync.model.data import Batch, Dirty, Encoded, Event, Idle, Position, SchemaChange, Table, record_batch
 from disync.model.data import rows_of as rows_of_batch
 from disync.model.errors import BadConfig, Fenced, PositionGone, Unreachable
+from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Start
 
 FORMAT = "memory.rows"
@@ -174,6 +175,20 @@ class MemoryReader(Reader):
             at += len(rows)
             yield _batch(self._memory, split, rows, None, Position(str(at)))
 
+    def reread(self, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
+        """By key, where the table has one."""
+        if not table.keys:
+            yield from super().reread(table, rows)
+            return
+        with self._memory.changed:
+            there = dict(self._memory.tables[self._table].rows)
+        names = [column.name for column in table.columns]
+        for row in rows:
+            key = {name: row.named.get(name) for name in table.keys}
+            found = there.get(tuple(key.values()))
+            gone = tuple(key.get(name) for name in names)
+            yield Batch(table, record_batch(table, [found or gone]), b"U" if found else b"D", row.position)
+
 
 class MemoryChangeReader(MemoryReader, ChangeReader):
     """Follows the streams of a table; a position is the number of rows of the stream that came before."""
@@ -316,7 +331,8 @@ class MemorySink(Sink):
         for op, row, position in changes:
             reason = refuse(row) if refuse else None
             if reason is not None:
-                dirty.append(Dirty(self._name, msgspec.json.encode(row).decode(), reason, position))
+                named = dict(zip((column.name for column in stored.table.columns), row, strict=False))
+                dirty.append(Dirty(self._name, msgspec.json.encode(named).decode(), reason, position))
                 continue
             stored.appended += 1
             key = tuple(row[i] for i in keys) if keys else stored.appended

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from disync.model.data import Dirty
+from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Tally
 
 
@@ -28,8 +29,15 @@ class Ledger(Protocol):
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         """Remember that everything up to `checkpoint` is durable in the target, with the rows it refused.
 
-        `tally` is what was done since the last save of this split. Returns the task's refused rows in all.
+        `tally` is what was done since the last save of this split. Returns the rows refused since the task was started,
+        but for those that were replayed or dropped.
         """
+
+    def asked(self) -> Sequence[Kept]:
+        """The refused rows whose replay is asked for, in the order of their requests, then of their ids."""
+
+    def settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
+        """Remember what became of rows whose replay was asked for: None, or the reason why they are refused again."""
 
 
 class Notebook:
@@ -40,6 +48,9 @@ class Notebook:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._load: list[Split] = []
         self.dirty: list[Dirty] = []
+        self.kept: dict[int, Kept] = {}
+        """Rows to replay, by id: what tests put here."""
+        self.outcomes: dict[int, str | None] = {}
         self.tally = Tally()
 
     def checkpoints(self) -> Mapping[str, Checkpoint]:
@@ -61,3 +72,14 @@ class Notebook:
             self.dirty.extend(dirty)
             self.tally = self.tally + tally
             return len(self.dirty)
+
+    def asked(self) -> Sequence[Kept]:
+        with self._lock:
+            return sorted(self.kept.values(), key=lambda row: (row.request, row.id))
+
+    def settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
+        with self._lock:
+            self.outcomes.update(outcomes)
+            self.tally = self.tally + tally
+            for row in outcomes:
+                self.kept.pop(row, None)

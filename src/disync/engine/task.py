@@ -20,6 +20,7 @@ from disync.engine import pace
 from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
+from disync.engine.replay import Replay
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Table, Unread
 from disync.model.ddl import Policy
@@ -78,6 +79,7 @@ class Run:
         self._ended = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
         self.running = True
         try:
+            Replay(self, self._pipeline, self._task, self._ledger).go(checkpoints)
             self._supervise(checkpoints)
         except BaseException as failure:
             self._failure = self._failure or failure
@@ -178,7 +180,7 @@ class Run:
             self._ledger.begin([checkpoint])
         SplitRun(self, split, sink, checkpoint.position).take_all(reader.changes(split, checkpoint.position))
 
-    # What a SplitRun asks of its run.
+    # What a SplitRun or a Replay asks of its run.
 
     @property
     def epoch(self) -> int:

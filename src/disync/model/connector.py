@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from disync.model import kept
 from disync.model.data import Batch, Dirty, Event, Position, SchemaChange, Table
+from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Start
 
 
@@ -41,6 +43,16 @@ class Reader(ABC):
 
         Called again after a crash with the last position that became durable: it must deliver every row after it.
         """
+
+    def reread(self, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
+        """Rows of `table` that the target refused, as they are to be written now: each a batch of one row, which has
+        `Kept.position`; in any order, and no batch for a row that cannot be given.
+
+        A source that can be asked by key gives the row that has this key now as U, and where there is none a D that
+        holds the key alone. It is asked before the log is followed, so that all later changes come after. Others give
+        the row as it was kept, with ops None: it is written once more.
+        """
+        return kept.stored(table, rows)
 
     def close(self) -> None:
         """Let go of connections and wake every thread that waits in `read` or `changes`. May be called twice."""
@@ -113,6 +125,9 @@ class Writer(ABC):
 
     formats: ClassVar[tuple[str, ...]] = ()
     """Encodings it takes besides Arrow, the fastest first."""
+
+    adds_only: ClassVar[bool] = False
+    """Whether it takes no updates and deletes: rows it refused are then written as they were kept."""
 
     @abstractmethod
     def check(self) -> list[str]:

@@ -92,8 +92,8 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Dirty:
-    """A row that cannot be read, or that the target refused: kept, counted against the limit, replayable. `row` is JSON
-    text."""
+    """A row that cannot be read, or that the target refused: kept, counted against the limit, replayable. `row`: a JSON
+    object by column."""
 
     table: str
     row: str

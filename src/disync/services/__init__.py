@@ -14,6 +14,7 @@ from disync.services.instances import Instances
 from disync.services.keys import Keys, NewKey
 from disync.services.nonces import Nonces
 from disync.services.project_configs import ProjectConfigs
+from disync.services.refused_rows import RefusedRows
 from disync.services.resource_groups import ResourceGroups
 from disync.services.tasks import Tasks
 from disync.services.workspaces import Workspaces
@@ -33,6 +34,7 @@ class Services:
     files: Files
     tasks: Tasks
     instances: Instances
+    refused_rows: RefusedRows
     data_sources: DataSources
     resource_groups: ResourceGroups
     project_configs: ProjectConfigs
@@ -61,6 +63,7 @@ def open_services(store: Store, vault: Vault) -> Services:
         files=Files(store),
         tasks=Tasks(store, data_sources),
         instances=Instances(store),
+        refused_rows=RefusedRows(store),
         data_sources=data_sources,
         resource_groups=ResourceGroups(store),
         project_configs=ProjectConfigs(store),

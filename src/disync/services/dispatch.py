@@ -16,16 +16,22 @@ from disync.model import ddl
 from disync.model.data import Dirty
 from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
 from disync.model.job import Job, parse
+from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.services.clock import now_ms
 from disync.services.project_configs import Pair, in_force
 from disync.store import checkpoints, deployments, instances
+from disync.store import dirty as refused_rows
 from disync.store.database import Store
 
 Resolve = Callable[[Connection, int, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 """(connection, workspace id, data source names) → the content of each that exists."""
 
 LONGEST_MESSAGE = 4000
+LONGEST_ROW = 256 * 1024
+"""Characters of a refused row that is kept whole."""
+LONGEST_VALUE = 4096
+"""And of each of its values where it is longer. No key is."""
 
 RENEW_SECONDS = 1.0
 """Leases are written this often; what is wanted is read at every tick."""
@@ -80,7 +86,7 @@ class StoreDispatch:
                     instances.mark_running(db, row.file_id, row.epoch)
                 rows = instances.held(db, worker)
             self._renewed[worker] = time.monotonic()
-        return {Hold(r.file_id, r.epoch) for r in rows if r.desired == "RUN"}
+        return {Hold(r.file_id, r.epoch) for r in rows if r.desired == "RUN" and r.recalled != r.epoch}
 
     def finish(self, task: Task, error: TaskError | None) -> None:
         cause = _storable(f"{error.code}: {error}") if error is not None else ""
@@ -150,15 +156,41 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put(db, self._task.id, checkpoint, now_ms())
-            kept = [replace(row, row=_storable(row.row), reason=_storable(row.reason)) for row in dirty]
-            checkpoints.keep_dirty(db, self._task.id, kept, now_ms())
-            return instances.count(
-                db, self._task.id, (tally.rows_read, tally.bytes_read), tally.rows_written, tally.rows_dirty
-            )
+            refused_rows.keep(db, self._task.id, [_kept(row) for row in dirty], now_ms())
+            refused = _count(db, self._task.id, tally)
+            # The limit bounds how many there are to be counted one by one.
+            if dirty and self._task.limits.dirty is not None:
+                refused = refused_rows.since_start(db, self._task.id)
+            return refused
+
+    def asked(self) -> Sequence[Kept]:
+        with self._store.read() as db:
+            return refused_rows.asked(db, self._task.id)
+
+    def settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            for row, reason in outcomes.items():
+                refused_rows.settle(db, row, None if reason is None else _storable(reason))
+            _count(db, self._task.id, tally)
 
     def _guard(self, db: Connection) -> None:
         if not instances.is_current(db, self._task.id, self._task.epoch):
             raise Fenced("A newer run of this task has taken over.")
+
+
+def _count(db: Connection, file_id: int, tally: Tally) -> int:
+    return instances.count(db, file_id, (tally.rows_read, tally.bytes_read), tally.rows_written, tally.rows_dirty)
+
+
+def _kept(row: Dirty) -> tuple[Dirty, bool]:
+    """The row as the store takes it, and whether it is whole: of a very large one the long values are cut."""
+    cut = replace(row, reason=_storable(row.reason))
+    if len(row.row) <= LONGEST_ROW:
+        return cut, True
+    named = msgspec.json.decode(row.row)
+    short = {k: v[:LONGEST_VALUE] if isinstance(v, str) else v for k, v in named.items()}
+    return replace(cut, row=msgspec.json.encode(short).decode()), False
 
 
 def _storable(text: str) -> str:

@@ -22,7 +22,7 @@ from disync.services.pages import Page, Slice
 from disync.services.realtime import REALTIME, REALTIME_FILE, find, unknown
 from disync.services.tokens import Answer, Token, digest, once
 from disync.services.workspaces import DEFAULT_FLOW
-from disync.store import checkpoints, deployments, files, instances
+from disync.store import checkpoints, deployments, dirty, files, instances
 from disync.store import resource_groups as groups
 from disync.store.database import Store
 
@@ -174,7 +174,7 @@ def remove(db: Connection, row: Any) -> None:
         raise Refused(f"The task {row.name} is not stopped (its state is {now}): stop it first.", "Invalid.Running")
     deployments.remove(db, row.id)
     checkpoints.forget(db, row.id)
-    checkpoints.forget_dirty(db, row.id)
+    dirty.forget(db, row.id)
     instances.remove(db, row.id)
     files.change(db, row.id, deleted=True, edited_ms=now_ms())
 

@@ -1,4 +1,4 @@
-"""Rows of `checkpoint`, `load_split` and `dirty`: how far a task is durable in its target, and what that refused."""
+"""Rows of `checkpoint` and `load_split`: how far a task is durable in its target."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from disync.model.data import Dirty, Position, Table
+from disync.model.data import Position, Table
 from disync.model.run import Checkpoint, Split
-from disync.store.schema import checkpoint, dirty, load_split
+from disync.store.schema import checkpoint, load_split
 
 
 def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
@@ -45,25 +45,3 @@ def load_of_task(db: Connection, file_id: int) -> list[Split]:
     """The cuts of the task's full load, in their order; of each one's table only the name."""
     rows = db.execute(select(load_split).where(load_split.c.file_id == file_id).order_by(load_split.c.number))
     return [Split(r.split, Table(r.table_name), r.at, bounds=r.bounds) for r in rows]
-
-
-def keep_dirty(db: Connection, file_id: int, rows: Sequence[Dirty], now_ms: int) -> None:
-    if rows:
-        db.execute(
-            insert(dirty),
-            [
-                {
-                    "file_id": file_id,
-                    "table_name": row.table,
-                    "row": row.row,
-                    "reason": row.reason,
-                    "position": row.position,
-                    "at_ms": now_ms,
-                }
-                for row in rows
-            ],
-        )
-
-
-def forget_dirty(db: Connection, file_id: int) -> None:
-    db.execute(delete(dirty).where(dirty.c.file_id == file_id))

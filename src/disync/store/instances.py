@@ -64,17 +64,22 @@ def claim(db: Connection, file_id: int, worker: str, now_ms: int, until_ms: int)
 
 
 def renew(db: Connection, worker: str, until_ms: int) -> Sequence[Any]:
-    """Extend every lease of the worker. Returns file_id, epoch, desired and running of each."""
+    """Extend every lease of the worker. Returns what `held` does."""
     db.execute(update(instance).where(instance.c.worker == worker).values(lease_until_ms=until_ms))
     return held(db, worker)
 
 
 def held(db: Connection, worker: str) -> Sequence[Any]:
     return db.execute(
-        select(instance.c.file_id, instance.c.epoch, instance.c.desired, instance.c.running).where(
+        select(instance.c.file_id, instance.c.epoch, instance.c.desired, instance.c.running, instance.c.recalled).where(
             instance.c.worker == worker
         )
     ).all()
+
+
+def recall(db: Connection, file_id: int) -> None:
+    """Ask whatever run holds the task to end, so that the next one begins."""
+    db.execute(update(instance).where(instance.c.file_id == file_id).values(recalled=instance.c.epoch))
 
 
 def mark_running(db: Connection, file_id: int, epoch: int) -> None:

@@ -213,7 +213,8 @@ deployment = Table(
 )
 
 # `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does. `beginning` counts
-# how often the task was made to begin anew.
+# how often the task was made to begin anew, `replays` how often rows were asked to be replayed. The run of the epoch
+# `recalled` is to end, so that the next one begins.
 instance = Table(
     "instance",
     metadata,
@@ -227,6 +228,8 @@ instance = Table(
     Column("ddl", Text),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("beginning", Integer, nullable=False, server_default="0"),
+    Column("recalled", Integer, nullable=False, server_default="0"),
+    Column("replays", Integer, nullable=False, server_default="0"),
     Column("worker", Text),
     _count("lease_until_ms"),
     Column("running", Boolean, nullable=False, server_default=false()),
@@ -283,6 +286,8 @@ failover = Table(
     Index("failover_file", "file_id", "at_ms"),
 )
 
+# `state`: refused, asked (its replay was asked for, by the task's request number `request`) or replayed. `whole`: false
+# where `row` was too large to be kept as it was.
 dirty = Table(
     "dirty",
     metadata,
@@ -293,5 +298,8 @@ dirty = Table(
     _text("reason"),
     _text("position"),
     _ms("at_ms"),
+    _text("state", "refused"),
+    Column("request", BigInteger, nullable=False, server_default="0"),
+    Column("whole", Boolean, nullable=False, server_default=true()),
     Index("dirty_file", "file_id"),
 )

@@ -28,6 +28,7 @@ class DataHubWriter(Writer):
     """Writes a topic that exists. Blocks of a source with the same schema are put as they are."""
 
     formats: ClassVar[tuple[str, ...]] = (FORMAT,)
+    adds_only: ClassVar[bool] = True
 
     def __init__(self, client: Client, parameters: WriterParameters) -> None:
         self._client = client

@@ -7,16 +7,18 @@ follows the log from there afterwards, so that every change made meanwhile is ap
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from disync.connectors.mysql import checks, chunks, schema
+from disync.connectors.mysql import reread as rereading
 from disync.connectors.mysql.config import Address, ReaderParameters, Selection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.pages import Pages, key_of
 from disync.connectors.mysql.schema import Name, Shape
 from disync.model.connector import Reader
-from disync.model.data import Event, Position, Table
+from disync.model.data import Batch, Event, Position, Table
 from disync.model.errors import BadConfig, TaskError, Unreachable
+from disync.model.kept import Kept
 from disync.model.run import Split
 from disync.native import pgcopy
 
@@ -51,6 +53,10 @@ class MySQLReader(Reader):
         except TaskError:
             if not self.closed.is_set():
                 raise
+
+    def reread(self, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
+        with self.session() as session:
+            yield from rereading.batches(session, self.selection, table, rows)
 
     def close(self) -> None:
         self.closed.set()

@@ -1,0 +1,129 @@
+"""Rows that the target refused, written again once they or the target were mended.
+
+It is done when a run begins, before any log is followed. A source with keys is asked for the rows as they are now,
+which is not before the place where the log will be taken up; what the log says of them since comes afterwards, in its
+order. So no value that was replayed can outlive a newer one. It may be done twice: a crash in the middle repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from disync.engine.ledger import Ledger
+from disync.engine.plan import Pipeline
+from disync.model import kept
+from disync.model.connector import Sink
+from disync.model.data import Batch, Position, Table
+from disync.model.kept import Kept
+from disync.model.run import Checkpoint, Split, Tally, Task
+from disync.model.types import Kind
+
+log = structlog.get_logger()
+
+SPLIT = "replay"
+"""The split under which a target that keeps checkpoints keeps how far this has come."""
+CHUNK_ROWS = 500
+
+_NO_TABLE = "no table of the source is written there any more"
+_NO_ROW = "the source cannot be asked for this row, nor does it come back as it was kept: mend the target, and drop it"
+_IN_DOUBT = (
+    "its replay was cut off when the target had taken it or refused it again: look whether it is there, then drop it "
+    "or replay it"
+)
+
+
+class Host(Protocol):
+    """The run that this is a part of."""
+
+    @property
+    def halted(self) -> bool: ...
+
+    def admit(self, size: int) -> None: ...
+
+
+class Replay:
+    def __init__(self, host: Host, pipeline: Pipeline, task: Task, ledger: Ledger) -> None:
+        self._host = host
+        self._task = task
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._tables = {table.name: table for table in pipeline.tables}
+
+    def go(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Replay all rows that are asked for, or those there was time for until the run was halted."""
+        rows = self._ledger.asked()
+        if not rows:
+            return
+        log.info("replay of refused rows begins", task=self._task.id, rows=len(rows))
+        self._fence(checkpoints)
+        sink = self._pipeline.writer.open(Split(SPLIT, Table(SPLIT)))
+        try:
+            last = sink.last()
+            for start in range(0, len(rows), CHUNK_ROWS):
+                if self._host.halted:
+                    return
+                self._chunk(rows[start : start + CHUNK_ROWS], sink, _place(last.position) if last else (0, 0))
+        finally:
+            sink.close()
+
+    def _fence(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Make the target take nothing more from an earlier run that does not know yet that it is over: whatever the
+        target holds of the log was written before the source is asked."""
+        for stream in self._pipeline.streams(()):
+            sink = self._pipeline.writer.open(stream)
+            try:
+                held = sink.last() or checkpoints.get(stream.id)
+                if held is not None:
+                    sink.flush(replace(held, epoch=self._task.epoch))
+            finally:
+                sink.close()
+
+    def _chunk(self, rows: Sequence[Kept], sink: Sink, last: tuple[int, int]) -> None:
+        by_position = {row.position: row for row in rows}
+        outcomes: dict[int, str | None] = dict.fromkeys((row.id for row in rows), _NO_ROW)
+        tally = Tally()
+        for batch in self._batches(rows, outcomes):
+            row = by_position[batch.position]
+            if batch.ops is None and _place(row.position) <= last:
+                outcomes[row.id] = _IN_DOUBT
+                continue
+            self._host.admit(batch.size)
+            sink.write(batch)
+            outcomes[row.id] = None
+            tally += Tally(rows_read=1, bytes_read=batch.size, rows_written=1)
+        for refused in sink.flush(Checkpoint(SPLIT, rows[-1].position, self._task.epoch)):
+            outcomes[by_position[refused.position].id] = refused.reason
+            tally += Tally(rows_written=-1)
+        self._ledger.settle(outcomes, tally)
+        again = sum(reason is not None for reason in outcomes.values())
+        log.info("refused rows replayed", task=self._task.id, rows=len(rows) - again, refused_again=again)
+
+    def _batches(self, rows: Sequence[Kept], outcomes: dict[int, str | None]) -> Iterator[Batch]:
+        for name, group in groupby(sorted(rows, key=lambda row: row.table), key=lambda row: row.table):
+            of_table = list(group)
+            table = source_of(name, self._tables)
+            if table is None:
+                outcomes.update(dict.fromkeys((row.id for row in of_table), _NO_TABLE))
+            elif not self._pipeline.writer.adds_only:
+                yield from self._pipeline.reader.reread(table, of_table)
+            elif not any(column.kind is Kind.BYTES for column in table.columns):
+                # Such a target keeps bytes as the text they are, if they are any: they might come back as others.
+                yield from kept.stored(table, of_table)
+
+
+def source_of(name: str, tables: Mapping[str, Table]) -> Table | None:
+    """The source's table that is written as `name`: a target may put its schema before it, or rename the only one."""
+    behind = [table for table in tables.values() if name.endswith(f".{table.name}")]
+    if behind:
+        return max(behind, key=lambda table: len(table.name))
+    return tables.get(name) or (next(iter(tables.values())) if len(tables) == 1 else None)
+
+
+def _place(position: Position) -> tuple[int, int]:
+    request, _, row = position.partition("/")
+    return int(request), int(row)
