@@ -248,10 +248,14 @@ def dirty_rows(file_id: int, project_id: int, table: str | None, wish: str | Non
     rows = _services(home).refused_rows
     if wish == "replay":
         asked = rows.replay(LOCAL, project_id, file_id, table)
-        when = "the task restarts now and begins with them" if asked.runs else "when the task is started next"
-        click.echo(f"{asked.rows} rows will be replayed: {when}.")
+        when = (
+            "the task restarts now and begins with them"
+            if asked.runs
+            else "the task begins with them at its next start"
+        )
+        click.echo(f"Rows to be replayed: {asked.rows}; {when}.")
     elif wish == "drop":
-        click.echo(f"{rows.drop(LOCAL, project_id, file_id, table)} rows are forgotten.")
+        click.echo(f"Rows forgotten: {rows.drop(LOCAL, project_id, file_id, table)}.")
     else:
         for row in rows.of_task(LOCAL, project_id, file_id):
             if table is None or row.table_name == table or row.table_name.endswith(f".{table}"):
