@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
-from disync.model.data import Column, Dirty, Position, Table
+from disync.model.data import Batch, Column, Dirty, Encoded, Position, Table
 from disync.model.errors import BadConfig, Fenced, Unreachable
 from disync.model.run import Checkpoint, Split
 from disync.model.types import Kind
+from disync.native import pgcopy
 
 PAIR = Table(
     "pair",
@@ -188,6 +190,15 @@ def test_refused_rows_are_kept_beside_the_checkpoint_until_the_next_one(place: P
     flush(sink, "2")
     held = place.sink(PEOPLE).last()
     assert held is not None and held.refused == ()
+
+
+def test_c71_the_column_at_fault_is_named_where_the_server_is_the_judge(place: Place) -> None:
+    sink = place.sink(PEOPLE)
+    lines = b"".join(struct.pack("!hiqi", 2, 8, key, len(name)) + name for key, name in ((1, b"good"), (2, b"b\0d")))
+    sink.write(Batch(PEOPLE, Encoded(pgcopy.FORMAT, (lines,), 2), b"II", Position("1")))
+    (dirty,) = flush(sink)
+    assert dirty.reason.startswith("column name: invalid byte sequence") and dirty.row == '{"id":2,"name":"b\\u0000d"}'
+    assert place.rows() == [(1, "good")]
 
 
 def test_a_checkpoint_table_of_an_earlier_release_grows(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -31,6 +32,7 @@ MADE_MEANWHILE = (
 )
 """What CREATE says when another session was quicker; IF NOT EXISTS does not help against that."""
 
+_COLUMN = re.compile(r"^COPY .*, line \d+, column (.+)$", re.MULTILINE)
 _OF_THE_ROW = frozenset({"21", "22", "23", "44", "54", "P0"})
 
 
@@ -99,6 +101,12 @@ def reason(error: psycopg.Error) -> str:
         return _first_line(error)
     detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
     return f"{diagnosis.message_primary}{detail}"
+
+
+def reason_of_row(error: psycopg.Error) -> str:
+    """Why the server does not take a row that was copied; which column is at fault it says in the context."""
+    column = _COLUMN.search(error.diag.context or "")
+    return f"column {column[1]}: {reason(error)}" if column else reason(error)
 
 
 def _first_line(error: psycopg.Error) -> str:

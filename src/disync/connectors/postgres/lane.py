@@ -9,7 +9,7 @@ import psycopg
 
 from disync.connectors.postgres import fields, sql
 from disync.connectors.postgres.catalog import Target
-from disync.connectors.postgres.connection import Connection, of_the_row, reason
+from disync.connectors.postgres.connection import Connection, of_the_row, reason_of_row
 from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
 from disync.model.data import Batch, Dirty, Position, Table
@@ -111,7 +111,7 @@ class Lane:
                 self._each(lines[:middle], put, of_keys)
                 self._each(lines[middle:], put, of_keys)
             elif not of_keys:  # a key that the target cannot hold is not there
-                self._refuse(lines, reason(error))
+                self._refuse(lines, reason_of_row(error))
 
     def _copied(self, loads: Sequence[bytes]) -> bool:
         """Whether all rows went straight into the table. Where keys were there already they are merged from now on."""
