@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from source import Database
 
 from disync.connectors.mysql import ddl
-from disync.connectors.mysql.binlog import decimal, events, json, rows, tablemap
+from disync.connectors.mysql.binlog import decimal, events, gtids, json, rows, tablemap
 from disync.connectors.mysql.binlog.errors import BrokenLog
 from disync.connectors.mysql.binlog.events import Kind
 from disync.connectors.mysql.gtid import MariaGtids, MySQLGtids
@@ -68,10 +68,8 @@ def _decode(shape: Shape, data: bytes, maps: dict[int, Any]) -> int:
         ddl.parse(query.statement, query.database)
     elif event.kind == Kind.ROTATE:
         events.rotate(event.body)
-    elif event.kind == Kind.MARIA_GTID:
-        events.maria_gtid(event)
-    elif event.kind == Kind.GTID:
-        events.mysql_gtid(event.body)
+    elif event.kind in gtids.BEGINS:
+        gtids.of(event)
     return 0
 
 

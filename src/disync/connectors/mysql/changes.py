@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from disync.connectors.mysql import dialect, position, stream
+from disync.connectors.mysql import dialect, failover, position, stream
+from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.follow import Follower
 from disync.connectors.mysql.history import History
+from disync.connectors.mysql.logs import Logs
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.reader import MySQLReader
 from disync.connectors.mysql.stream import LogStream
@@ -51,13 +54,26 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     def _follow(self, place: Place, as_bytes: bool) -> Iterator[Event]:
         with self.session() as session, self.session() as carrier:
-            if (server := dialect.identity(session)) != place.server:
-                raise PositionGone(
-                    f"The position is one of server {place.server}, and this is server {server}. Load the tables "
-                    "again, or start at another position."
-                )
-            log = LogStream(carrier, place.file, place.at, self.batch_rows)
-            stream.verify(log, place.log, place.file)
+            place = self._current(session, place)
             gtids = dialect.gtids(session, place.gtid)
+            left_out = gtids if place.server == position.NOWHERE else None
+            log = LogStream(carrier, place.file, place.at, self.batch_rows, left_out)
             follower = Follower(log, self._history, place, gtids, self.batch_rows, as_bytes)
             yield from follower.events(self.closed.is_set)
+
+    def _current(self, session: Session, place: Place) -> Place:
+        """The place in the log of the server that answers now."""
+        logs = Logs(self.session)
+        if dialect.identity(session) != place.server:
+            return failover.find(session, logs, place)
+        try:
+            with self.session() as carrier:
+                stream.verify(LogStream(carrier, place.file, place.at), place.log, place.file)
+        except PositionGone:
+            if not place.gtid:
+                raise
+            # The files may have been named anew; whoever has the very transactions is still the same server.
+            with suppress(PositionGone):
+                return failover.find(session, logs, place)
+            raise
+        return place

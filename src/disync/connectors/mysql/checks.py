@@ -13,7 +13,7 @@ from disync.model.errors import BadConfig
 
 _VARIABLES = (
     *("log_bin", "binlog_format", "binlog_row_image", "binlog_row_value_options", "server_id"),
-    *("binlog_expire_logs_seconds", "expire_logs_days", "binlog_transaction_compression"),
+    *("binlog_expire_logs_seconds", "expire_logs_days"),
 )
 
 LEAST_RETENTION = 3600
@@ -48,8 +48,6 @@ def _log_faults(settings: Mapping[str, str]) -> list[str]:
         faults.append("binlog_row_image is FULL_NODUP, which is not served: set it to FULL.")
     if "PARTIAL_JSON" in settings.get("binlog_row_value_options", "").upper():
         faults.append("binlog_row_value_options is PARTIAL_JSON: run SET GLOBAL binlog_row_value_options = ''.")
-    if settings.get("binlog_transaction_compression", "OFF").upper() == "ON":
-        faults.append("binlog_transaction_compression is ON: run SET GLOBAL binlog_transaction_compression = OFF.")
     if settings.get("server_id", "1") == "0":
         faults.append("server_id is 0, and such a server serves no log: set it to another number.")
     return faults

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import struct
 
 from disync.connectors.mysql import sql
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.gtid import Gtids, MariaGtids, MySQLGtids
 from disync.model.errors import BadConfig
+
+Command = tuple[int, bytes]
+"""A command of the protocol: its code and what follows it."""
+
+DUMP, DUMP_GTID = 0x12, 0x1E
+_THROUGH_GTID = 0x04
 
 
 def is_maria(session: Session) -> bool:
@@ -35,6 +42,29 @@ def newest(session: Session) -> tuple[str, int, str]:
 
 def gtids(session: Session, text: str) -> Gtids:
     return MariaGtids(text) if is_maria(session) else MySQLGtids(text)
+
+
+def dump(number: int, file: str, at: int) -> Command:
+    """Asks for the log from a place on, under the number of a replica."""
+    return DUMP, struct.pack("<IHI", at, 0, number) + file.encode()
+
+
+def dump_without(session: Session, number: int, gtids: Gtids) -> Command:
+    """Asks for all transactions that are not among `gtids`; the server finds out where they begin, and leaves the
+    others out wherever they lie."""
+    if isinstance(gtids, MySQLGtids):
+        data = gtids.encoded()
+        return DUMP_GTID, struct.pack("<HIIQI", _THROUGH_GTID, number, 0, 4, len(data)) + data
+    session.query(
+        f"SET @slave_connect_state = {sql.text(gtids.bare)}, @slave_gtid_strict_mode = 1, "
+        "@slave_gtid_ignore_duplicates = 0"
+    )
+    return dump(number, "", 4)
+
+
+def repeats(session: Session) -> bool:
+    """Whether the server has transactions of another one, so that it may get more of them."""
+    return not is_maria(session) or bool(session.value("SELECT @@global.gtid_slave_pos"))
 
 
 def _status(session: Session) -> str:

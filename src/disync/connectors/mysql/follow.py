@@ -9,7 +9,7 @@ from typing import Any
 
 from disync.connectors.mysql import alter, ddl, position
 from disync.connectors.mysql.alter import Views
-from disync.connectors.mysql.binlog import events, rows, tablemap
+from disync.connectors.mysql.binlog import events, gtids, rows, tablemap
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.ddl import Statement
@@ -134,8 +134,6 @@ class Follower:
         elif kind == Kind.XA_PREPARE:
             self._prepared(event)
             yield from self._commit()
-        elif kind in events.REFUSED:
-            raise NotServed(events.REFUSED[kind])
         else:
             self._note(event)
 
@@ -147,11 +145,9 @@ class Follower:
         elif kind == Kind.FORMAT_DESCRIPTION and self._next is not None:
             self._place = replace(self._place, file=self._next.file, at=self._next.at, log=self._stream.log)
             self._next = None
-        elif kind == Kind.GTID:
-            self._gtid = events.mysql_gtid(event.body)
-        elif kind == Kind.MARIA_GTID:
-            self._gtid, alone = events.maria_gtid(event)
-            self._inside = not alone
+        elif kind in gtids.BEGINS:
+            self._gtid = gtids.of(event)
+            self._inside = kind == Kind.MARIA_GTID and not gtids.maria(event)[1]
         elif kind in (Kind.EXECUTE_LOAD_QUERY, Kind.EXEC_LOAD):
             raise NotServed(_NOT_ROWS.format("LOAD DATA"))
 

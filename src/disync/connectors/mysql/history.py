@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from disync.connectors.mysql import ddl, dialect, schema, sql, stream
+from disync.connectors.mysql import ddl, dialect, schema, sql
 from disync.connectors.mysql.binlog import events
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.logs import Logs
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.stream import LogStream
@@ -63,19 +64,9 @@ class History:
 
     def _altered(self, place: Place, now: Place) -> dict[Name, bool]:
         found: dict[Name, bool] = {}
-        file = place.file
-        with self.sessions() as carrier:
-            log = LogStream(carrier, place.file, place.at)
-            while (event := log.next(stream.SILENCE_SECONDS)) is not None:
-                if event.kind == Kind.ROTATE:
-                    target = events.rotate(event.body)
-                    file = target.file
-                    if (file, target.at) == (now.file, now.at):
-                        break
-                elif event.kind in (Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED):
-                    self._note(event, found)
-                if not event.artificial and (file, event.end) == (now.file, now.at):
-                    break
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at)):
+            if step.event.kind in (Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED):
+                self._note(step.event, found)
         return found
 
     def _note(self, event: Event, found: dict[Name, bool]) -> None:

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 
 from disync.model.data import Position
-from disync.model.errors import BadConfig
+from disync.model.errors import BadConfig, PositionGone
+
+NOWHERE = "-"
+"""The `server` of a place that only its GTIDs tell: its transactions do not lie one behind the other in any log."""
 
 _WRITTEN = re.compile(
     r"(?P<file>[^\s:]+):(?P<at>[0-9]+) server=(?P<server>\S+) log=(?P<log>\S+) "
@@ -34,6 +37,14 @@ class Place:
 def write(place: Place) -> Position:
     return Position(
         f"{place.file}:{place.at} server={place.server} log={place.log} schema={place.schema} gtid={place.gtid}"
+    )
+
+
+def gone(why: str) -> PositionGone:
+    """The vendor's word for it, the reason, and what can be done."""
+    return PositionGone(
+        f"PositionNotFoundException: {why} Changes since then cannot be read. Either load the tables again (terminate "
+        "the task, deploy it and start it), or start it at another position (startTime), without what lies between."
     )
 
 

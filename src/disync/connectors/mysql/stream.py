@@ -8,17 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from disync.connectors.mysql.binlog import events
+from disync.connectors.mysql import dialect, position
+from disync.connectors.mysql.binlog import events, payload
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.gtid import Gtids
 from disync.connectors.mysql.wire import Wire
-from disync.model.errors import PositionGone, Unreachable
+from disync.model.errors import Unreachable
 from disync.native.changelog import LogRows
 from disync.native.columns import Unserved
 from disync.native.packets import Broken
 
-REGISTER, DUMP = 0x15, 0x12
+REGISTER = 0x15
 
 HEARTBEAT_SECONDS = 5
 SILENCE_SECONDS = 25.0
@@ -41,27 +43,40 @@ _PREPARE = (
 
 
 class LogStream:
-    """A binary log from `file` at `at` on, for one thread.
+    """A binary log for one thread: from `file` at `at` on, or all transactions of it that are not among `gtids`.
 
     Rows of tables that were announced to `rows` are read and held there; at most about `most_rows` of them.
     """
 
-    def __init__(self, session: Session, file: str, at: int, most_rows: int = MOST_ROWS) -> None:
+    def __init__(
+        self, session: Session, file: str, at: int, most_rows: int = MOST_ROWS, gtids: Gtids | None = None
+    ) -> None:
         self._session = session
         # Two readers with one number would throw each other out; real replicas have small ones.
         number = random.randrange(1 << 31, 1 << 32)
         session.query(_PREPARE.format(period=HEARTBEAT_SECONDS * 1_000_000_000))
         session.command(REGISTER, struct.pack("<IBBBHII", number, 0, 0, 0, 0, 0, 0))
         session.acknowledged()
-        session.command(DUMP, struct.pack("<IHI", at, 0, number) + file.encode())
+        if gtids is None:
+            session.command(*dialect.dump(number, file, at))
+        else:
+            session.command(*dialect.dump_without(session, number, gtids))
         self._wire = Wire(session, SILENCE_SECONDS)
         self.rows = LogRows(self._wire.packets, events.inflate, most_rows, MOST_BYTES)
         self.rows.offset = at
+        self._within: Iterator[bytes] = iter(())
         self.log = ""
         """When the file being read was begun, and by which server; known once its first event has come."""
 
     def next(self, seconds: float) -> Event | None:
-        """The next event that is not in `rows`; None when none has come for so long, or when `rows` holds enough."""
+        """The next event that is not in `rows`; None when none has come for so long, or when `rows` holds enough.
+
+        Behind a compressed transaction come its own events.
+        """
+        with broken():
+            while not self.rows.enough and (inner := next(self._within, None)) is not None:
+                if not self.rows.read(inner):
+                    return payload.inner(inner)
         packet = self.packet(seconds)
         return None if packet is None else self._event(packet)
 
@@ -91,6 +106,9 @@ class LogStream:
         if event.kind == Kind.FORMAT_DESCRIPTION:
             self.rows.checksums = events.described(packet[1:])
             self.log = f"{event.time}.{event.server}"
+        elif event.kind == Kind.TRANSACTION_PAYLOAD:
+            self._within = payload.unfolded(event.body)
+        events.refuse(event)
         return event
 
 
@@ -109,9 +127,9 @@ def verify(stream: LogStream, log: str, file: str) -> None:
     """Raise unless the file is the one that the position was taken in."""
     found = stream.begin()
     if found != log:
-        raise PositionGone(
+        raise position.gone(
             f"The binary log {file} is not the one that was read before: it was begun anew (RESET, a restore, another "
-            "server). Load the tables again, or start at another position."
+            "server)."
         )
 
 

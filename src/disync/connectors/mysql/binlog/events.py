@@ -6,16 +6,19 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
-from uuid import UUID
 
 from disync.connectors.mysql.binlog.cursor import Cursor, unpack
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
+from disync.connectors.mysql.position import gone
 
 HEADER = struct.Struct("<IBIIIH")
 HEADER_SIZE = 19
 CHECKSUM_SIZE = 4
 ARTIFICIAL = 0x20
 """A flag: made by the sending server for this connection, not part of the log."""
+
+IGNORABLE = 0x80
+"""A flag: whoever does not know the kind may pass over the event."""
 
 MAX_INFLATED = 1 << 30
 """A row is at most 1 GB large, and so is what holds it."""
@@ -47,6 +50,7 @@ class Kind(IntEnum):
     DELETE_ROWS_2 = 32
     GTID = 33
     ANONYMOUS_GTID = 34
+    PREVIOUS_GTIDS = 35
     XA_PREPARE = 38
     PARTIAL_UPDATE_ROWS = 39
     TRANSACTION_PAYLOAD = 40
@@ -174,33 +178,41 @@ def inflate(data: bytes) -> bytes:
     return found
 
 
-def mysql_gtid(body: bytes) -> str:
-    """UUID:number"""
-    cursor = Cursor(body)
-    cursor.skip(1)
-    return f"{UUID(bytes=cursor.take(16))}:{cursor.uint(8)}"
-
-
-def maria_gtid(event: Event) -> tuple[str, bool]:
-    """(domain-server-sequence, whether the event stands for a single statement without BEGIN and COMMIT)"""
-    cursor = Cursor(event.body)
-    sequence, domain, flags = cursor.uint(8), cursor.uint(4), cursor.uint(1)
-    return f"{domain}-{event.server}-{sequence}", bool(flags & 0x01)
-
-
 def one_phase(body: bytes) -> bool:
     """Whether an XA transaction commits where it is prepared."""
     return Cursor(body).uint(1) != 0
 
 
-_INCIDENT = "The server says that its log has a gap here (INCIDENT). Load the tables again."
+def incident(body: bytes) -> str:
+    """What the server says of a gap in its log."""
+    cursor = Cursor(body)
+    number = cursor.uint(2)
+    said = cursor.take(cursor.uint(1)) if cursor.left else b""
+    return f"{number}: {said.decode(errors='replace')}" if said else str(number)
+
 
 REFUSED: dict[int, str] = {
-    Kind.INCIDENT: _INCIDENT,
     Kind.PARTIAL_UPDATE_ROWS: "The log holds partial JSON updates. Run SET GLOBAL binlog_row_value_options = '' and "
     "load the tables again.",
-    Kind.TRANSACTION_PAYLOAD: "The log holds compressed transactions. Run SET GLOBAL binlog_transaction_compression "
-    "= OFF and start again behind them.",
     **dict.fromkeys((Kind.WRITE_ROWS_0, Kind.UPDATE_ROWS_0, Kind.DELETE_ROWS_0), "The log is of MySQL 5.1's beta."),
 }
 """Kinds that would lose rows if they were passed over."""
+
+_SILENT = frozenset({1, 5, 7, 8, 11, 13, 14, 28, 29, 35, 36, 37, 160, 161, 163})
+"""Kinds that change no rows and say nothing that we need: variables of statements, notes, states of the server."""
+
+
+def refuse(event: Event) -> None:
+    """Raise for a kind that must not be passed over, of those that nobody here can read."""
+    if event.kind == Kind.INCIDENT:
+        raise gone(f"The server says that its log has a gap here (INCIDENT {incident(event.body)}).")
+    if event.kind in REFUSED:
+        raise NotServed(REFUSED[event.kind])
+    if event.kind not in _KNOWN and not event.flags & IGNORABLE:
+        raise NotServed(
+            f"The log holds an event of a kind that is not known ({event.kind}), and does not say that it may be "
+            "passed over: the server is newer than this program."
+        )
+
+
+_KNOWN = frozenset(Kind) | _SILENT
