@@ -127,7 +127,7 @@ def _installed() -> Path:
         shutil.chown(folder, _owner())
     install = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", f"--user={_owner()}"]
     more = ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M"]
-    subprocess.run([*install, *more], check=True, capture_output=True, timeout=60)
+    subprocess.run([*install, *more], check=True, capture_output=True, timeout=150)
     return folder
 
 

@@ -178,6 +178,7 @@ class Connector:
     list its members for the docs, and whatever they do not know is reported as a warning. `content` is the Struct of
     the data source's Content. None where the connector cannot read, cannot write, or needs no data source.
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
+    `precheck` is what `Reader.check` finds out, for a task that is being deployed; None: only a run finds out.
     """
 
     name: str
@@ -188,3 +189,4 @@ class Connector:
     writer: Callable[[Site], Writer] | None
     probe: Callable[[Mapping[str, Any]], None] | None = None
     catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None
+    precheck: Callable[[Site], list[str]] | None = None

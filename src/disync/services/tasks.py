@@ -19,6 +19,7 @@ from disync.services.clock import now_ms
 from disync.services.data_sources import DataSources, Known
 from disync.services.instances import State, state
 from disync.services.pages import Page, Slice
+from disync.services.precheck import Precheck
 from disync.services.realtime import REALTIME, REALTIME_FILE, find, unknown
 from disync.services.tokens import Answer, Token, digest, once
 from disync.services.workspaces import DEFAULT_FLOW
@@ -68,6 +69,7 @@ class Tasks:
     def __init__(self, store: Store, data_sources: DataSources) -> None:
         self._store = store
         self._data_sources = data_sources
+        self._precheck = Precheck()
 
     def code(self, caller: Caller, project_id: int, file_id: int) -> str:
         """The task's text as it was stored. One statement: this is what the service is asked most."""
@@ -121,7 +123,16 @@ class Tasks:
             return self._warnings(db, row.workspace_id, job, param)
 
     def deploy(self, caller: Caller, project_id: int, file_id: int) -> list[str]:
-        """Make the text as it is now the one that runs from the next start on. Returns warnings."""
+        """Make the text as it is now the one that runs from the next start on. Returns warnings.
+
+        A source that cannot be followed as it is refuses the task; one that is out of reach is only warned of.
+        """
+        with self._store.read() as db:
+            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+            job = parse(row.content)
+            review.require_runnable(job, self._known(db, row.workspace_id, job))
+            contents = self._data_sources.contents(db, row.workspace_id, [name for name, _ in job.source.data_sources])
+        found = self._precheck.run(caller, job.source, contents)
         with self._store.write() as db:
             row = find(db, caller, project_id, file_id, Role.DEVELOPER)
             job = parse(row.content)
@@ -137,7 +148,7 @@ class Tasks:
                 deployer_id=caller.user_id,
             )
             files.change(db, file_id, commit_status=1)
-            return self._warnings(db, row.workspace_id, job, param)
+            return [*self._warnings(db, row.workspace_id, job, param), *found]
 
     def delete(self, caller: Caller, project_id: int, file_id: int) -> None:
         with self._store.write() as db:

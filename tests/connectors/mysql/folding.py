@@ -13,9 +13,11 @@ from disync.connectors.mysql.binlog.events import HEADER, HEADER_SIZE, Kind
 ZSTD, NONE = 0, 255
 
 
-def event(kind: int, body: bytes, end: int = 0, *, time: int = 1, server: int = 1, sum_: bool = False) -> bytes:
+def event(
+    kind: int, body: bytes, end: int = 0, *, time: int = 1, server: int = 1, sum_: bool = False, flags: int = 0
+) -> bytes:
     size = HEADER_SIZE + len(body) + 4 * sum_
-    data = HEADER.pack(time, kind, server, size, end, 0) + body
+    data = HEADER.pack(time, kind, server, size, end, flags) + body
     return data + struct.pack("<I", zlib.crc32(data)) if sum_ else data
 
 
@@ -40,17 +42,16 @@ def payload(inner: bytes, compression: int = ZSTD, **fields: int) -> bytes:
 BEGIN = event(Kind.QUERY, struct.pack("<IIBHH", 1, 0, 0, 0, 0) + b"\0BEGIN")
 
 
-class Folding:
-    """One connection: folds from the first TABLE_MAP of a transaction to its XID, once the log is being sent."""
-
-    compression = ZSTD
+class Rewriting:
+    """One connection: once the log is being sent, every packet is what `changed` makes of it; None: it is left out."""
 
     def __init__(self) -> None:
         self._dumps = False
         self._held = b""
-        self._inner: list[bytes] | None = None
         self._sequence = 1
-        self.folded = 0
+
+    def changed(self, packet: bytes) -> bytes | None:
+        raise NotImplementedError
 
     def asked(self, data: bytes) -> None:
         self._dumps = self._dumps or data[4:5] == b"\x12"
@@ -62,14 +63,24 @@ class Folding:
         out = b""
         while len(self._held) >= 4 and len(self._held) >= 4 + (size := int.from_bytes(self._held[:3], "little")):
             packet, self._held = self._held[4 : 4 + size], self._held[4 + size :]
-            if (changed := self._changed(packet)) is not None:
+            changed = self.changed(packet) if packet[:1] == b"\0" else packet
+            if changed is not None:
                 out += struct.pack("<I", len(changed) | self._sequence << 24) + changed
                 self._sequence = (self._sequence + 1) & 0xFF
         return out
 
-    def _changed(self, packet: bytes) -> bytes | None:
-        if packet[:1] != b"\0":
-            return packet
+
+class Folding(Rewriting):
+    """Folds from the first TABLE_MAP of a transaction to its XID."""
+
+    compression = ZSTD
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inner: list[bytes] | None = None
+        self.folded = 0
+
+    def changed(self, packet: bytes) -> bytes | None:
         time, kind, server, _, end, _ = HEADER.unpack_from(packet, 1)
         if kind == Kind.TABLE_MAP and self._inner is None:
             self._inner = [BEGIN]
@@ -89,3 +100,19 @@ class Packing(Folding):
     """The same, uncompressed."""
 
     compression = NONE
+
+
+class Replacing(Rewriting):
+    """Puts another event in the place of every one of a kind; of none where `kind` is `old`: then a byte is spoilt."""
+
+    def __init__(self, old: int, kind: int, body: bytes = b"", flags: int = 0) -> None:
+        super().__init__()
+        self._old, self._kind, self._body, self._flags = old, kind, body, flags
+
+    def changed(self, packet: bytes) -> bytes | None:
+        time, kind, server, _, end, _ = HEADER.unpack_from(packet, 1)
+        if kind != self._old:
+            return packet
+        if kind == self._kind:
+            return packet[:-6] + bytes([packet[-6] ^ 1]) + packet[-5:]
+        return b"\0" + event(self._kind, self._body, end, time=time, server=server, sum_=True, flags=self._flags)

@@ -7,7 +7,7 @@ from contextlib import closing
 from itertools import groupby
 from typing import Any
 
-from disync.connectors.mysql import sql
+from disync.connectors.mysql import checks, sql
 from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
 from disync.connectors.mysql.connection import Session
@@ -35,6 +35,12 @@ def _catalog(content: Mapping[str, Any]) -> list[Database]:
     ]
 
 
+def _precheck(site: Site) -> list[str]:
+    _, address, selection = step_of(site)
+    with closing(Session(address, PROBE_SECONDS, read_seconds=30)) as session:
+        return checks.check(session, selection)
+
+
 CONNECTOR = Connector(
     name="mysql",
     content=Content,
@@ -44,4 +50,5 @@ CONNECTOR = Connector(
     writer=None,
     probe=_probe,
     catalog=_catalog,
+    precheck=_precheck,
 )

@@ -1,11 +1,15 @@
-"""What a server must be like before anything is read: each fault is named together with its remedy."""
+"""What a server must be like before anything is read: each fault is named together with its remedy.
+
+Which server_id a task uses is not asked for: every connection takes a number of its own above 2^31 at random. Nor is
+any zone: sessions read in UTC, and the log holds TIMESTAMPs as seconds.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from disync.connectors.mysql import schema, sql
+from disync.connectors.mysql import dialect, schema, sql
 from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.schema import Name, Shape
@@ -13,10 +17,12 @@ from disync.model.errors import BadConfig
 
 _VARIABLES = (
     *("log_bin", "binlog_format", "binlog_row_image", "binlog_row_value_options", "server_id"),
-    *("binlog_expire_logs_seconds", "expire_logs_days"),
+    *("binlog_expire_logs_seconds", "expire_logs_days", "log_slave_updates", "log_replica_updates", "gtid_mode"),
 )
 
 LEAST_RETENTION = 3600
+ROWS_A_SECOND, BYTES_A_SECOND = 100_000, 20_000_000
+"""What a full load is expected to reach at least, to tell how long it takes."""
 TRANSACTIONAL = frozenset({"INNODB", "ROCKSDB", "NDB", "NDBCLUSTER", "TOKUDB"})
 
 
@@ -24,10 +30,29 @@ def check(session: Session, selection: Selection) -> list[str]:
     """Raise BadConfig with every fault found; returns warnings."""
     settings = {_text(row[0]).lower(): _text(row[1]) for row in session.query(sql.variables(_VARIABLES))}
     shapes = schema.read(session, selection)
-    faults = [*_log_faults(settings), *_grant_faults(session), *_table_faults(shapes, selection)]
+    faults = [*_version_faults(session), *_log_faults(settings)]
+    faults += [*_grant_faults(session), *_table_faults(shapes, selection)]
     if faults:
         raise BadConfig(" ".join(faults))
-    return [*_warnings(settings), *_table_warnings(shapes)]
+    expected = _load_seconds(session, selection, shapes)
+    return [*_warnings(settings, expected), *_group_warnings(session, settings), *_table_warnings(shapes)]
+
+
+def _version_faults(session: Session) -> list[str]:
+    name, version, least = dialect.version(session)
+    if version >= least:
+        return []
+    least_text = ".".join(map(str, least))
+    return [f"The server is {name} {'.'.join(map(str, version))}; {least_text} or later is served: upgrade it."]
+
+
+def _load_seconds(session: Session, selection: Selection, shapes: Mapping[Name, Shape]) -> float:
+    """How long the full load may take, by the server's own estimate of its tables."""
+    seconds = 0.0
+    for row in session.query(sql.sizes_of(selection.databases)):
+        if (_text(row[0]), _text(row[1])) in shapes:
+            seconds += max(int(row[2] or 0) / ROWS_A_SECOND, int(row[3] or 0) / BYTES_A_SECOND)
+    return seconds
 
 
 def _log_faults(settings: Mapping[str, str]) -> list[str]:
@@ -85,13 +110,16 @@ def _table_warnings(shapes: Mapping[Name, Shape]) -> list[str]:
     loose = sorted(f"{d}.{n}" for (d, n), shape in shapes.items() if shape.engine.upper() not in TRANSACTIONAL)
     found = []
     if keyless:
-        found.append(f"These tables have no key, so their rows can be appended but not replayed: {', '.join(keyless)}.")
+        found.append(
+            f"These tables have no key, so their rows can be appended but not replayed: {', '.join(keyless)}. Give "
+            "them a primary key, leave them out, or set writeMode to insert."
+        )
     if loose:
         found.append(f"These tables are not transactional; a failed statement may leave rows: {', '.join(loose)}.")
     return found
 
 
-def _warnings(settings: Mapping[str, str]) -> list[str]:
+def _warnings(settings: Mapping[str, str], expected: float) -> list[str]:
     seconds = int(float(settings.get("binlog_expire_logs_seconds", "0") or 0))
     days = float(settings.get("expire_logs_days", "0") or 0)
     kept = seconds or int(days * 86_400)
@@ -100,7 +128,33 @@ def _warnings(settings: Mapping[str, str]) -> list[str]:
             f"The server keeps its binary log for {kept} s only: a load or a pause that takes longer loses the "
             "position. Raise binlog_expire_logs_seconds."
         ]
+    if 0 < kept < 2 * expected:
+        return [
+            f"The server keeps its binary log for {kept} s, and loading the tables may take {expected:.0f} s (at "
+            f"{ROWS_A_SECOND} rows or {BYTES_A_SECOND // 1_000_000} MB a second): changes made meanwhile could be "
+            "purged before they are read. Raise binlog_expire_logs_seconds, or load in several tasks."
+        ]
     return []
+
+
+def _group_warnings(session: Session, settings: Mapping[str, str]) -> list[str]:
+    found = []
+    logs_all = settings.get("log_slave_updates", settings.get("log_replica_updates", "ON"))
+    if logs_all.upper() in ("OFF", "0") and dialect.repeats(session):
+        found.append(
+            "log_slave_updates (log_replica_updates) is OFF: what this server gets from another one is not in its log "
+            "and would be missed. Read from the primary, or switch it on."
+        )
+    if settings.get("gtid_mode", "ON").upper() != "ON":
+        found.append(
+            f"gtid_mode is {settings['gtid_mode']}: a failover to another server cannot be followed. Set it to ON."
+        )
+    if pending := dialect.prepared(session):
+        found.append(
+            f"There are {pending} XA transactions that are prepared and not decided. Decide them (XA RECOVER, XA "
+            "COMMIT) before the task starts: it stops where one is committed whose rows it has not seen."
+        )
+    return found
 
 
 def _text(value: bytes | None) -> str:

@@ -15,7 +15,8 @@ from pymysql.cursors import SSCursor
 
 from disync.connectors import network
 from disync.connectors.mysql.config import Address
-from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
+from disync.connectors.mysql.position import gone
+from disync.model.errors import BadConfig, TaskError, Unreachable
 
 Row = tuple[bytes | None, ...]
 
@@ -32,7 +33,11 @@ _DENIED = frozenset({1044, 1045, 1049, 1130, 1142, 1143, 1146, 1227, 1251, 1698,
 """Access, names and accounts: nothing that another try would cure."""
 
 FATAL_LOG_ERROR = 1236
-_GONE = ("could not find", "impossible position", "purged", "not found", "not open log file")
+_GONE = (
+    *("could not find", "impossible position", "purged", "not found", "not open log file"),
+    # A position by GTID that the server does not have, has more of, or has gone past.
+    *("not in the master's binlog", "not in the primary's binlog", "more gtids than", "diverged"),
+)
 
 
 class _NoClearText:
@@ -147,6 +152,11 @@ class Session:
             raise Unreachable(f"The connection to MySQL at {self._place} broke: {error}.") from error
 
     def error_of(self, code: int, text: str) -> TaskError:
+        if "same server_" in text:
+            return Unreachable(
+                f"MySQL says: {text} (error {code}). Another reader has come with the server_id that this one had; it "
+                "takes a new one at its next try."
+            )
         if code == FATAL_LOG_ERROR:
             return _log_error(text)
         if code in _DENIED:
@@ -167,9 +177,9 @@ def _log_error(text: str) -> TaskError:
     """Error 1236 stands for all that can be wrong with a log that is asked for; its text says what."""
     lower = text.lower()
     if any(mark in lower for mark in _GONE):
-        return PositionGone(
-            f"MySQL says: {text} (error {FATAL_LOG_ERROR}). The binary log does not hold the position any more. Keep "
-            "logs for longer (binlog_expire_logs_seconds), then load the tables again or start at another position."
+        return gone(
+            f"MySQL says: {text} (error {FATAL_LOG_ERROR}). The binary log does not hold the position any more: keep "
+            "logs for longer (binlog_expire_logs_seconds)."
         )
     if "max_allowed_packet" in lower:
         return BadConfig(

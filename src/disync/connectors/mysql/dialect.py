@@ -21,6 +21,14 @@ def is_maria(session: Session) -> bool:
     return "mariadb" in session.server_version.lower()
 
 
+def version(session: Session) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    """(the dialect's name, the server's version, the least that is served)"""
+    name, least = ("MariaDB", (10, 6)) if is_maria(session) else ("MySQL", (5, 7))
+    # MariaDB calls itself 5.5.5-10.6 to old replicas.
+    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", session.server_version)
+    return name, (int(found[1]), int(found[2])) if found else least, least
+
+
 def identity(session: Session) -> str:
     """What tells a server from all others. MariaDB has no UUID; its server_id and the log's beginning must do."""
     if is_maria(session):
@@ -64,10 +72,20 @@ def dump_without(session: Session, number: int, gtids: Gtids) -> Command:
 
 def repeats(session: Session) -> bool:
     """Whether the server has transactions of another one, so that it may get more of them."""
-    return not is_maria(session) or bool(session.value("SELECT @@global.gtid_slave_pos"))
+    if is_maria(session):
+        return bool(session.value("SELECT @@global.gtid_slave_pos"))
+    modern = version(session)[1] >= (8, 1)
+    return bool(session.query("SHOW REPLICA STATUS" if modern else "SHOW SLAVE STATUS"))
+
+
+def prepared(session: Session) -> int:
+    """How many XA transactions wait for a decision; 0 where the user may not know."""
+    try:
+        return len(session.query("XA RECOVER"))
+    except BadConfig:
+        return 0
 
 
 def _status(session: Session) -> str:
-    number = re.match(r"(\d+)\.(\d+)", session.server_version)
-    modern = number is not None and (int(number[1]), int(number[2])) >= (8, 2)
-    return "SHOW BINARY LOG STATUS" if modern and not is_maria(session) else "SHOW MASTER STATUS"
+    name, number, _ = version(session)
+    return "SHOW BINARY LOG STATUS" if name == "MySQL" and number >= (8, 2) else "SHOW MASTER STATUS"
