@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from group import group
 from source import Database, Log, changes_in
 
 import mariadb
@@ -17,6 +16,7 @@ from disync.connectors.mysql.config import address_of
 from disync.connectors.mysql.connection import Session
 from disync.model.connector import Site
 from disync.model.errors import BadConfig, Unreachable
+from mariadb_group import group
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from group import caught_up, follow, group, promote
 from source import Database, Log, changes_in
-from waiting import until
 
 import mariadb
 import tcp_proxy
 from disync.connectors.mysql import position
 from disync.model.data import Batch, Event, Idle, Position
 from disync.model.errors import PositionGone, Unreachable
+from mariadb_group import caught_up, follow, group, promote
+from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
 

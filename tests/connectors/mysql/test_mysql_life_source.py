@@ -12,7 +12,6 @@ from folding import Replacing
 from hypothesis import given
 from hypothesis import strategies as st
 from source import Database, Log, changes_in
-from waiting import until
 
 import mariadb
 import tcp_proxy
@@ -26,6 +25,7 @@ from disync.connectors.mysql.stream import LogStream
 from disync.model.data import Event, Idle, Position
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 from disync.model.run import Start
+from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from waiting import until
-
 import mariadb
+from waiting import until
 
 REPLICATION = [
     "CREATE USER repl@'127.0.0.1' IDENTIFIED BY 'x'",
