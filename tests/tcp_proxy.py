@@ -54,7 +54,7 @@ class Proxy:
 
     def close(self) -> None:
         self._speaks.set()
-        self._listener.close()
+        _close(self._listener)
         self.hang_up()
 
     def _accept(self) -> None:

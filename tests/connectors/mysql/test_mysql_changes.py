@@ -14,7 +14,7 @@ import mariadb
 from disync.connectors.mysql import position, stream
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.data import Batch, Event, Idle, Position, SchemaChange
-from disync.model.errors import BadConfig, PositionGone, Unreachable
+from disync.model.errors import PositionGone, Unreachable
 from disync.model.run import Start
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
@@ -208,16 +208,6 @@ def test_c48_a_session_that_writes_otherwise_stops_the_task(
     reader.close()
 
 
-def test_c49_a_prepared_xa_transaction_is_not_taken_for_a_committed_one(database: Database) -> None:
-    database.run(TABLE)
-    reader = database.reader("t")
-    log = Log(database, reader)
-    database.run("XA START 'x'", "INSERT INTO t VALUES (1, 'a')", "XA END 'x'", "XA PREPARE 'x'", "XA ROLLBACK 'x'")
-    with pytest.raises(NotServed, match="XA"):
-        log.rows(1)
-    reader.close()
-
-
 def test_c50_rows_of_a_table_without_transactions(database: Database) -> None:
     database.run("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=MyISAM")
     reader = database.reader("t")
@@ -302,14 +292,6 @@ def test_close_ends_a_reader_that_waits(database: Database) -> None:
     reader.close()
     thread.join(10)
     assert not thread.is_alive()
-
-
-def test_a_start_in_time_is_refused_for_now(database: Database) -> None:
-    reader = database.reader()
-    with pytest.raises(BadConfig, match="latest"):
-        reader.seek(reader.streams()[0], Start("time", 1))
-    with pytest.raises(BadConfig, match="position"):
-        list(reader.changes(reader.streams()[0], Position("nonsense")))
 
 
 @pytest.mark.parametrize(

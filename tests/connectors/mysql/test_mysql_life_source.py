@@ -219,6 +219,35 @@ def test_c56_clocks_that_differ_change_nothing_of_the_order(database: Database) 
     again.reader.close()
 
 
+def test_a_start_at_a_time(own_server: Database) -> None:
+    """C27 for the first start: the place is looked for in all files by their heads, and then within one."""
+    own_server.run(TABLE)
+    moments = []
+    for number in range(1, 6):
+        second = _second(own_server)
+        until(lambda after=second: _second(own_server) > after)  # type: ignore[misc]
+        moments.append(_second(own_server))
+        own_server.run(f"INSERT INTO t VALUES ({number}, 'x')", *["FLUSH BINARY LOGS"] * (number % 2))
+    for number, second in enumerate(moments, 1):
+        reader = own_server.reader("t")
+        log = Log(own_server, reader, reader.seek(reader.streams()[0], Start("time", second * 1000 + 500)))
+        assert [row[0] for _, row in changes_in(log.rows(6 - number))] == list(range(number, 6))
+        assert position.read(log.first).gtid.startswith("0-1-")
+        reader.close()
+    reader = own_server.reader("t")
+    (stream_,) = reader.streams()
+    later = position.read(reader.seek(stream_, Start("time", (moments[-1] + 3600) * 1000)))
+    latest = position.read(reader.seek(stream_, Start("latest")))
+    assert (later.file, later.at, later.log) == (latest.file, latest.at, latest.log)
+    with pytest.raises(PositionGone, match=r"PositionNotFoundException.*still has begins at 20\d\d-"):
+        reader.seek(stream_, Start("time", 1000))
+    reader.close()
+
+
+def _second(database: Database) -> int:
+    return int(database.run("SELECT UNIX_TIMESTAMP()")[0][0])
+
+
 @pytest.mark.parametrize(
     "written", ["", "mysql-bin.000001", "mysql-bin.000001:4", "x:1 server=a log=b schema=c gtid=0-1-", "{}", "\x00"]
 )

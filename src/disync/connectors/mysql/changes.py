@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from disync.connectors.mysql import dialect, failover, position, stream
+from disync.connectors.mysql import dialect, failover, moment, position, stream
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.follow import Follower
 from disync.connectors.mysql.history import History
@@ -15,7 +15,7 @@ from disync.connectors.mysql.reader import MySQLReader
 from disync.connectors.mysql.stream import LogStream
 from disync.model.connector import ChangeReader
 from disync.model.data import Event, Position, Table
-from disync.model.errors import BadConfig, PositionGone, TaskError
+from disync.model.errors import PositionGone, TaskError
 from disync.model.run import Split, Start
 from disync.native import pgcopy
 
@@ -32,10 +32,8 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     def seek(self, stream: Split, start: Start) -> Position:
         if start.at == "time":
-            raise BadConfig(
-                "A MySQL task cannot start at a time yet: start it at `latest`, or at `earliest`, which loads the "
-                "tables first."
-            )
+            with self.session() as session:
+                return position.write(moment.find(session, Logs(self.session), start.time_ms))
         return position.write(self._history.now()[0])
 
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:

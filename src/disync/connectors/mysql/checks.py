@@ -149,11 +149,6 @@ def _group_warnings(session: Session, settings: Mapping[str, str]) -> list[str]:
         found.append(
             f"gtid_mode is {settings['gtid_mode']}: a failover to another server cannot be followed. Set it to ON."
         )
-    if pending := dialect.prepared(session):
-        found.append(
-            f"There are {pending} XA transactions that are prepared and not decided. Decide them (XA RECOVER, XA "
-            "COMMIT) before the task starts: it stops where one is committed whose rows it has not seen."
-        )
     return found
 
 

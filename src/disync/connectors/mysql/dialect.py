@@ -78,14 +78,6 @@ def repeats(session: Session) -> bool:
     return bool(session.query("SHOW REPLICA STATUS" if modern else "SHOW SLAVE STATUS"))
 
 
-def prepared(session: Session) -> int:
-    """How many XA transactions wait for a decision; 0 where the user may not know."""
-    try:
-        return len(session.query("XA RECOVER"))
-    except BadConfig:
-        return 0
-
-
 def _status(session: Session) -> str:
     name, number, _ = version(session)
     return "SHOW BINARY LOG STATUS" if name == "MySQL" and number >= (8, 2) else "SHOW MASTER STATUS"

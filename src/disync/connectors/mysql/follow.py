@@ -9,7 +9,7 @@ from typing import Any
 
 from disync.connectors.mysql import alter, ddl, position
 from disync.connectors.mysql.alter import Views
-from disync.connectors.mysql.binlog import events, gtids, rows, tablemap
+from disync.connectors.mysql.binlog import events, gtids, rows, tablemap, xa
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 from disync.connectors.mysql.ddl import Statement
@@ -18,6 +18,7 @@ from disync.connectors.mysql.held import ArrowRows
 from disync.connectors.mysql.history import UNSETTLED, History
 from disync.connectors.mysql.plans import Plan, plan
 from disync.connectors.mysql.position import Place
+from disync.connectors.mysql.prepared import Prepared
 from disync.connectors.mysql.refusals import refusal, unreadable
 from disync.connectors.mysql.stream import MOST_BYTES, LogStream
 from disync.model import data
@@ -51,7 +52,9 @@ class Follower:
         self._held: ArrowRows | LogRows = self._arrow or stream.rows
         self._unread: list[Dirty] = []
         self._inside = False
+        self._undecided = False
         self._spilled = False
+        self._prepared = Prepared(history.sessions)
         self._ticked = time.monotonic()
         self._shapes, self._altered, _ = history.since(place)
 
@@ -92,6 +95,8 @@ class Follower:
         """Hand on what is whole; else, of a transaction too large to be held, what there is: the position stays."""
         if self._held.whole:
             yield from self._flush()
+        elif self._undecided:
+            self._discard()
         else:
             self._told = self._here()
             self._spilled = True
@@ -132,8 +137,9 @@ class Follower:
         elif kind in (Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED):
             yield from self._query(event)
         elif kind == Kind.XA_PREPARE:
-            self._prepared(event)
-            yield from self._commit()
+            yield from self._prepare(event)
+        elif kind in gtids.BEGINS:
+            yield from self._begin(event)
         else:
             self._note(event)
 
@@ -145,9 +151,6 @@ class Follower:
         elif kind == Kind.FORMAT_DESCRIPTION and self._next is not None:
             self._place = replace(self._place, file=self._next.file, at=self._next.at, log=self._stream.log)
             self._next = None
-        elif kind in gtids.BEGINS:
-            self._gtid = gtids.of(event)
-            self._inside = kind == Kind.MARIA_GTID and not gtids.maria(event)[1]
         elif kind in (Kind.EXECUTE_LOAD_QUERY, Kind.EXEC_LOAD):
             raise NotServed(_NOT_ROWS.format("LOAD DATA"))
 
@@ -226,12 +229,39 @@ class Follower:
             )
         return plan(map_, self._shapes[place], place in self._altered, self._altered.get(place, False))
 
-    def _prepared(self, event: Event) -> None:
-        if not events.one_phase(event.body) and (self._held.count > self._held.whole or self._spilled):
-            raise NotServed(
-                "The log holds an XA transaction that was prepared and may yet be rolled back. XA is not served: "
-                "commit it, load its tables again, and start behind it."
-            )
+    # Transactions.
+
+    def _begin(self, event: Event) -> Iterator[data.Event]:
+        self._gtid = gtids.of(event)
+        self._inside = event.kind == Kind.MARIA_GTID and not gtids.maria(event)[1]
+        if gtids.is_prepared(event):
+            yield from self._leave_open()
+
+    def _leave_open(self) -> Iterator[data.Event]:
+        """An XA transaction begins: its rows may yet be rolled back. All that is held from now on are its own."""
+        yield from self._flush()
+        self._undecided = True
+
+    def _discard(self) -> None:
+        """Rows of an XA transaction: if it is committed, they are read again where they lie."""
+        self._held.take(whole=False)
+        self._stream.rows.refused.clear()
+        self._unread = []
+
+    def _prepare(self, event: Event) -> Iterator[data.Event]:
+        xid, decided = xa.prepared(event.body)
+        self._discard()
+        self._prepared.remember(xid, self._place)
+        self._undecided = False
+        if decided:
+            self._tell(xid)
+        else:
+            yield from self._commit()
+
+    def _tell(self, xid: xa.Xid) -> None:
+        """The next events are those of a prepared transaction, and an end; the position is then behind its decision."""
+        self._inside = True
+        self._stream.insert(self._prepared.events(xid, self._place))
 
     # Statements.
 
@@ -240,7 +270,11 @@ class Follower:
         word = query.statement[:12].lstrip().upper()
         if word.startswith(("BEGIN", "XA START", "XA BEGIN")):
             self._inside = True
-        elif word.startswith(("COMMIT", "XA COMMIT")):
+            if word.startswith("XA"):
+                yield from self._leave_open()
+        elif word.startswith("XA COMMIT"):
+            self._tell(xa.decided(query.statement))
+        elif word.startswith("COMMIT"):
             yield from self._commit()
         elif word.startswith(("SAVEPOINT", "XA END", "RELEASE")):
             return

@@ -139,6 +139,12 @@ def described(data: bytes) -> bool:
     return algorithm == 1
 
 
+def written(event: Event) -> bytes:
+    """The event's bytes, without a checksum."""
+    size = HEADER_SIZE + len(event.body)
+    return HEADER.pack(event.time, event.kind, event.server, size, event.end, event.flags) + event.body
+
+
 def rotate(body: bytes) -> Rotate:
     cursor = Cursor(body)
     at = cursor.uint(8)
@@ -176,11 +182,6 @@ def inflate(data: bytes) -> bytes:
     if len(found) != length:
         raise BrokenLog(f"A compressed event has {len(found)} bytes instead of {length}.")
     return found
-
-
-def one_phase(body: bytes) -> bool:
-    """Whether an XA transaction commits where it is prepared."""
-    return Cursor(body).uint(1) != 0
 
 
 def incident(body: bytes) -> str:

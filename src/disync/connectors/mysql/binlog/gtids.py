@@ -14,7 +14,7 @@ BEGINS = frozenset({Kind.GTID, Kind.ANONYMOUS_GTID, Kind.GTID_TAGGED, Kind.MARIA
 HEADS = frozenset({Kind.PREVIOUS_GTIDS, Kind.MARIA_GTID_LIST})
 """Kinds that tell, at the beginning of a file, what is in the files before it."""
 
-STANDALONE = 0x01
+_STANDALONE, _PREPARED = 0x01, 0x40
 
 _LOGICAL_CLOCK = 2
 _MICROS = 7
@@ -38,7 +38,12 @@ def maria(event: Event) -> tuple[str, bool]:
     """(domain-server-sequence, whether the event stands for a single statement without BEGIN and COMMIT)"""
     cursor = Cursor(event.body)
     sequence, domain, flags = cursor.uint(8), cursor.uint(4), cursor.uint(1)
-    return f"{domain}-{event.server}-{sequence}", bool(flags & STANDALONE)
+    return f"{domain}-{event.server}-{sequence}", bool(flags & _STANDALONE)
+
+
+def is_prepared(event: Event) -> bool:
+    """Whether MariaDB begins an XA transaction here that only prepares. (MySQL says so in a statement.)"""
+    return event.kind == Kind.MARIA_GTID and len(event.body) > 12 and bool(event.body[12] & _PREPARED)
 
 
 def _plain(body: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from disync.connectors.mysql.binlog.cursor import Cursor
+from disync.connectors.mysql.binlog.errors import BrokenLog
 
 _NAMED = re.compile(r"XA\s+\w+\s+X'(?P<global>[0-9A-F]*)'\s*,\s*X'(?P<branch>[0-9A-F]*)'\s*,\s*(?P<form>\d+)", re.I)
 
@@ -20,7 +21,9 @@ def prepared(body: bytes) -> tuple[Xid, bool]:
     return (cursor.take(first).hex(), cursor.take(second).hex(), form), one_phase
 
 
-def decided(statement: str) -> Xid | None:
-    """Which transaction XA COMMIT or XA ROLLBACK is about, in the form that servers log it in."""
+def decided(statement: str) -> Xid:
+    """Which transaction XA COMMIT is about, in the form that servers log it in."""
     found = _NAMED.match(statement.lstrip())
-    return None if found is None else (found["global"].lower(), found["branch"].lower(), int(found["form"]))
+    if found is None:
+        raise BrokenLog(f"The binary log commits an XA transaction that it does not name: {statement[:80]!r}.")
+    return found["global"].lower(), found["branch"].lower(), int(found["form"])
