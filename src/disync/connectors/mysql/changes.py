@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from disync.connectors.mysql import dialect, failover, moment, position, stream
+from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.follow import Follower
 from disync.connectors.mysql.history import History
@@ -15,7 +16,7 @@ from disync.connectors.mysql.reader import MySQLReader
 from disync.connectors.mysql.stream import LogStream
 from disync.model.connector import ChangeReader
 from disync.model.data import Event, Position, Table
-from disync.model.errors import PositionGone, TaskError
+from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 from disync.model.run import Split, Start
 from disync.native import pgcopy
 
@@ -56,6 +57,8 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             gtids = dialect.gtids(session, place.gtid)
             left_out = gtids if place.server == position.NOWHERE else None
             log = LogStream(carrier, place.file, place.at, self.batch_rows, left_out)
+            if left_out is None:
+                self._verify(log, place)
             follower = Follower(log, self._history, place, gtids, self.batch_rows, as_bytes)
             yield from follower.events(self.closed.is_set)
 
@@ -68,10 +71,18 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             with self.session() as carrier:
                 stream.verify(LogStream(carrier, place.file, place.at), place.log, place.file)
         except PositionGone:
-            if not place.gtid:
-                raise
-            # The files may have been named anew; whoever has the very transactions is still the same server.
-            with suppress(PositionGone):
-                return failover.find(session, logs, place)
+            with self.session() as now:
+                if dialect.identity(now) != place.server:  # it has been replaced just now
+                    return failover.find(now, logs, place)
+                # The files may have been named anew; whoever has the very transactions is still the same server.
+                with suppress(PositionGone, BadConfig, NotServed, BrokenLog):
+                    return failover.find(now, logs, place)
             raise
         return place
+
+    def _verify(self, log: LogStream, place: Place) -> None:
+        """Another server may have begun to answer since the place was looked up."""
+        try:
+            stream.verify(log, place.log, place.file)
+        except PositionGone as error:
+            raise Unreachable("Another server answers than a moment ago.") from error
