@@ -236,4 +236,4 @@ def test_c44_domains_that_lie_mixed_otherwise_are_asked_for_by_gtid() -> None:
 
 
 def _gtid(domain: int, sequence: int) -> dict[str, int]:
-    return {"gtid_domain_id": domain, "server_id": 1, "gtid_seq_no": sequence}
+    return {"gtid_domain_id": domain, "server_id": 1, "gtid_seq_no": sequence, "timestamp": 1_700_000_000}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -25,7 +26,12 @@ def own_server() -> Iterator[Database]:
 
 
 def _prepare(database: Database, name: str, *statements: str) -> None:
-    database.run(f"XA START {name}", *statements, f"XA END {name}", f"XA PREPARE {name}")
+    """Prepared, and left behind by its session: only then may another one decide."""
+    with closing(database.server.root(database=database.name)) as connection, connection.cursor() as cursor:
+        for statement in (f"XA START {name}", *statements, f"XA END {name}", f"XA PREPARE {name}"):
+            cursor.execute(statement)
+        session = connection.thread_id()
+    until(lambda: not database.run(f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {session}"))
 
 
 def _ids(log: Log, count: int) -> list[Any]:
