@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import api, databases, datahub, load, memory, table
+from bench import api, changes, databases, datahub, load, memory, table
 from bench.table import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -14,7 +14,10 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "datahub": datahub.measure_all,
     "memory": memory.measure_all,
 }
-DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {"load": load.measure_all}
+DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
+    "load": load.measure_all,
+    "changes": changes.measure_all,
+}
 README = Path(__file__).parents[1] / "README.md"
 
 

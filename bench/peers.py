@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import memory
-from bench.databases import DATABASE, Databases
+from bench.databases import DATABASE, PASSWORD, USER, Databases
 from servers import child_environment
 
 _CLIENTS = Path(__file__).parents[1] / ".cache/clients"
@@ -92,6 +92,17 @@ def dlt(servers: Databases, tables: Sequence[str], schema: str) -> Ran:
     with tempfile.TemporaryDirectory(prefix="dlt-") as folder:
         arguments = [servers.source_url, DATABASE, target, schema, folder, *tables]
         output, ran = run(python("dlt", "load.py", *arguments), DLT_DATA_DIR=folder)
+    return Ran(float(output.splitlines()[-1]), ran.rss_mb)
+
+
+def mysql_replication(servers: Databases, place: Sequence[str], events: int, *target: str) -> Ran:
+    """The first events after a place in the log (file and position): thrown away, or into a table of the target.
+
+    `target`: the table, and its key.
+    """
+    arguments = [str(servers.source.port), USER, PASSWORD, *place, str(events)]
+    arguments += [servers.target, *target] if target else []
+    output, ran = run(python("mysql-replication", "follow.py", *arguments))
     return Ran(float(output.splitlines()[-1]), ran.rss_mb)
 
 

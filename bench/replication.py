@@ -75,6 +75,29 @@ class Replication:
         rate = (rows - early) / (ended - first) if ended > first else float("inf")
         return Loaded(ended - began, rate, self.peak_mb())
 
+    def settle(self) -> None:
+        """Start the task, let it load what there is, even nothing, and stop it: it then goes on from here."""
+        with self.servers.session() as session:
+            session.execute(f"SET search_path = {self.schema}".encode())
+            self.start()
+            self.until(lambda: bool(_one(session, _DONE)), 60)
+        self.stop()
+
+    def follow(self, table: str, key: int) -> float:
+        """Seconds from the call that starts a settled task until this row, the last of the log, is there."""
+        with self.servers.session() as session:
+            session.execute(f"SET search_path = {self.schema}".encode())
+            began = time.perf_counter()
+            _call(self.service, "StartDISyncInstance", **self.task)
+            self.until(lambda: bool(_one(session, f"SELECT EXISTS (SELECT FROM {table} WHERE id = {key})")), 600)
+            return time.perf_counter() - began
+
+    def flushes(self) -> int:
+        """How often the task, which has stopped, has written a checkpoint into the target."""
+        query = "SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'disync_checkpoint'"
+        with self.servers.session() as session:
+            return int(_one(session, f"{query} AND schemaname = '{self.schema}'"))
+
     def peak_mb(self) -> float:
         return memory.peak_mb(memory.worker(self.service).pid)
 
@@ -100,28 +123,31 @@ class Replication:
         return sum(int(_one(session, f"SELECT count(*) FROM {table}")) for table in self.tables)
 
 
-def deploy(service: Service, servers: Databases, schema: str, tables: Sequence[str]) -> Replication:
-    """A task named after the schema."""
-    contents = {"mysql": servers.source_content(), "postgresql": servers.target_content()}
-    for kind, content in contents.items():
-        _call(
-            service,
-            "CreateDataSource",
-            ProjectId=WORKSPACE,
-            Name=f"{schema}_{kind}",
-            DataSourceType=kind,
-            EnvType=1,
-            Content=json.dumps(content),
-        )
-    reader = {"datasource": f"{schema}_mysql", "table": list(tables)}
-    writer = {"datasource": f"{schema}_postgresql", "writeMode": "replay", "datasourceSchema": schema}
+def sources(servers: Databases, schema: str) -> dict[str, tuple[str, dict[str, str]]]:
+    """The data sources that the job of this schema names: type and content."""
+    return {
+        f"{schema}_source": ("mysql", servers.source_content()),
+        f"{schema}_target": ("postgresql", servers.target_content()),
+    }
+
+
+def job(schema: str, tables: Sequence[str]) -> str:
+    reader = {"datasource": f"{schema}_source", "table": list(tables)}
+    writer = {"datasource": f"{schema}_target", "writeMode": "replay", "datasourceSchema": schema}
     steps = [
         {"stepType": "mysql", "name": "reader", "category": "reader", "parameter": reader},
         {"stepType": "postgresql", "name": "writer", "category": "writer", "parameter": writer},
     ]
-    code = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+    return json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+
+
+def deploy(service: Service, servers: Databases, schema: str, tables: Sequence[str]) -> Replication:
+    """A task named after the schema."""
+    for name, (kind, content) in sources(servers, schema).items():
+        source = {"Name": name, "DataSourceType": kind, "EnvType": 1, "Content": json.dumps(content)}
+        _call(service, "CreateDataSource", ProjectId=WORKSPACE, **source)
     place = {"ProjectId": WORKSPACE, "TaskType": "DI_REALTIME"}
-    made = _call(service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=code)
+    made = _call(service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=job(schema, tables))
     task = place | {"FileId": made["Data"]["FileId"]}
     _call(service, "DeployDISyncTask", **task)
     return Replication(service, servers, schema, tuple(tables), task)
@@ -151,12 +177,13 @@ def _call(service: Service, action: str, **parameters: Any) -> dict[str, Any]:
 
 
 def _holds(session: Session, table: str) -> bool:
-    try:
-        return bool(_one(session, f"SELECT EXISTS (SELECT FROM {table})"))
-    except psycopg.errors.UndefinedTable:
-        return False
+    return bool(_one(session, f"SELECT EXISTS (SELECT FROM {table})"))
 
 
 def _one(session: Session, query: str) -> Any:
-    row = session.execute(query.encode()).fetchone()
+    """None where there is no row, and while there is no such table."""
+    try:
+        row = session.execute(query.encode()).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
     return row[0] if row else None
