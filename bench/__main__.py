@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import api, changes, databases, datahub, load, memory, table
+from bench import api, changes, databases, datahub, growth, latency, load, memory, table, tpch
 from bench.table import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -16,7 +16,10 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
 }
 DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "load": load.measure_all,
+    "tpch": tpch.measure_all,
     "changes": changes.measure_all,
+    "latency": latency.measure_all,
+    "growth": growth.measure_all,
 }
 README = Path(__file__).parents[1] / "README.md"
 

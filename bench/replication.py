@@ -20,7 +20,8 @@ from servers import Service, disync
 WORKSPACE = 10000
 _LOOK_SECONDS = 0.02
 _STATE_SECONDS = 1.0
-_DONE = "SELECT coalesce(bool_and(done), false) FROM disync_checkpoint WHERE split <> 'binlog'"
+_DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split <> 'binlog'"
+"""Every table is at least one split."""
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -69,7 +70,7 @@ class Replication:
                 nonlocal ended
                 ended = time.perf_counter()
                 # Counting costs the server much, so it is done only once the task says that it is done.
-                return bool(_one(session, _DONE)) and self._count(session) == rows
+                return bool(_one(session, _DONE.format(len(self.tables)))) and self._count(session) == rows
 
             self.until(loaded, 60 + rows / 1000)
         rate = (rows - early) / (ended - first) if ended > first else float("inf")
@@ -80,8 +81,13 @@ class Replication:
         with self.servers.session() as session:
             session.execute(f"SET search_path = {self.schema}".encode())
             self.start()
-            self.until(lambda: bool(_one(session, _DONE)), 60)
+            self.until(lambda: bool(_one(session, _DONE.format(len(self.tables)))), 60)
         self.stop()
+
+    def resume(self) -> None:
+        """Start a settled task; returns when it runs."""
+        _call(self.service, "StartDISyncInstance", **self.task)
+        self.until(lambda: self.state() == "RUN", 60, running=False)
 
     def follow(self, table: str, key: int) -> float:
         """Seconds from the call that starts a settled task until this row, the last of the log, is there."""
