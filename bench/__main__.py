@@ -37,7 +37,9 @@ def main() -> int:
     rows: list[Row] = []
     for name in chosen.parts:
         print(f"==> measuring: {name}", flush=True)
-        rows += PARTS[name]() if name in PARTS else DATABASE_PARTS[name](chosen.rows)
+        found = PARTS[name]() if name in PARTS else DATABASE_PARTS[name](chosen.rows)
+        print(*("    " + " | ".join(filter(None, row.cells())) for row in found), sep="\n", flush=True)
+        rows += found
     notes = [databases.NOTE] if any(name in DATABASE_PARTS for name in chosen.parts) else []
     text = table.markdown(rows, notes)
     print(f"\n{text}")
