@@ -7,7 +7,7 @@ from statistics import median
 
 from bench import contents, orders, replication
 from bench.databases import DATABASE, Databases, databases
-from bench.load import MOST_MB, SCHEMA
+from bench.load import SCHEMA
 from bench.orders import TABLE
 from bench.replication import Loaded
 from bench.table import Limit, Row
@@ -40,7 +40,7 @@ def measure_all(rows: int | None = None) -> list[Row]:
     memory = " / ".join(f"{size.rss_mb:.0f}" for size in sizes)
     return [
         Row(f"{what}: time for a row, {growth:.2f} times", f"{times} µs", limit=Limit(growth, MOST_TIMES, "times")),
-        Row(f"… memory of the worker, {held:.2f} times", f"{memory} MB RSS", limit=Limit(most.rss_mb, MOST_MB, "MB")),
+        Row(f"… memory of the worker, {held:.2f} times", f"{memory} MB RSS", limit=Limit(held, MOST_TIMES, "times")),
     ]
 
 
