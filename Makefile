@@ -24,7 +24,7 @@ lint: ## Check style, formatting, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: ## Measure the API, the data path and memory (ARGS=--readme writes the table into README.md)
+bench: ## Measure, beside others (ARGS="load --rows 100000": one part, smaller; --readme writes the table)
 	@scripts/install dev bench
 	$(BIN)/python -m bench $(ARGS)
 

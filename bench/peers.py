@@ -18,6 +18,7 @@ from servers import child_environment
 _CLIENTS = Path(__file__).parents[1] / ".cache/clients"
 _LONGEST_SECONDS = 1200
 _LOOK_SECONDS = 0.2
+_SECONDS = re.compile(r"^SECONDS ([\d.]+)$", re.MULTILINE)
 
 PGLOADER_OPTIONS = "workers = 2, concurrency = 1, batch rows = 50000, prefetch rows = 10000"
 _PGLOADER = """
@@ -92,7 +93,7 @@ def dlt(servers: Databases, tables: Sequence[str], schema: str) -> Ran:
     with tempfile.TemporaryDirectory(prefix="dlt-") as folder:
         arguments = [servers.source_url, DATABASE, target, schema, folder, *tables]
         output, ran = run(python("dlt", "load.py", *arguments), DLT_DATA_DIR=folder)
-    return Ran(float(output.splitlines()[-1]), ran.rss_mb)
+    return Ran(_told(output), ran.rss_mb)
 
 
 def mysql_replication(servers: Databases, place: Sequence[str], events: int, *target: str) -> Ran:
@@ -103,7 +104,7 @@ def mysql_replication(servers: Databases, place: Sequence[str], events: int, *ta
     arguments = [str(servers.source.port), USER, PASSWORD, *place, str(events)]
     arguments += [servers.target, *target] if target else []
     output, ran = run(python("mysql-replication", "follow.py", *arguments))
-    return Ran(float(output.splitlines()[-1]), ran.rss_mb)
+    return Ran(_told(output), ran.rss_mb)
 
 
 def python(client: str, script: str, *arguments: str) -> list[str]:
@@ -129,6 +130,14 @@ def run(command: Sequence[str], **environment: str) -> tuple[str, Ran]:
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{output[-4000:]}")
     return output, Ran(seconds, most)
+
+
+def _told(output: str) -> float:
+    """What one of our scripts printed, among whatever the program that it used had to say."""
+    found = _SECONDS.search(output)
+    if found is None:
+        raise RuntimeError(f"no time was told:\n{output[-4000:]}")
+    return float(found[1])
 
 
 def _watched(process: subprocess.Popen[bytes], deadline: float) -> float:

@@ -1,7 +1,7 @@
 """The first row events of a MariaDB log by mysql-replication: thrown away, or brought into PostgreSQL.
 
-Run as `follow.py PORT USER PASSWORD FILE POSITION EVENTS [TARGET_URL TABLE KEY]`, in the library's own environment. The
-last line printed: the seconds from the connection to the last row, or to its commit.
+Run as `follow.py PORT USER PASSWORD FILE POSITION EVENTS [TARGET_URL TABLE KEY]`, in the library's own environment.
+Prints SECONDS and how many it took from the connection to the last row, or to its commit.
 """
 
 import time
@@ -82,7 +82,7 @@ def main() -> None:
     seconds = time.perf_counter() - began
     if count != int(events):
         raise SystemExit(f"the log held {count} events, not {events}")
-    print(seconds)
+    print(f"SECONDS {seconds:.3f}")
 
 
 main()
