@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
@@ -168,6 +169,16 @@ def test_a_very_large_row_keeps_its_key_and_its_shape(services: Services, dispat
     (row,) = services.refused_rows.of_task(ROOT, 10000, file_id)
     assert json.loads(row.row) == {"id": "k" * 4096, "note": "x" * 4096}
     assert not row.whole
+
+
+def test_a_row_that_could_not_be_read_is_not_whole(services: Services, dispatch: StoreDispatch) -> None:
+    """What is kept of it is for people: it must not be written as if it were the row."""
+    file_id = started(services)
+    task = run(dispatch)
+    unread, refused = (Dirty("a", json.dumps({"id": id_}), "no", Position("7")) for id_ in (1, 2))
+    marked = replace(mark("1", task.epoch), refused=(unread,))
+    dispatch.ledger(task).save(marked, [unread, refused], Tally())
+    assert [row.whole for row in services.refused_rows.of_task(ROOT, 10000, file_id)] == [False, True]
 
 
 def test_only_who_may_start_a_task_may_replay_its_rows(services: Services) -> None:

@@ -184,7 +184,7 @@ class MemoryReader(Reader):
             there = dict(self._memory.tables[self._table].rows)
         names = [column.name for column in table.columns]
         for row in rows:
-            key = {name: row.named.get(name) for name in table.keys}
+            key = {name: row.named.get(name.lower()) for name in table.keys}
             found = there.get(tuple(key.values()))
             gone = tuple(key.get(name) for name in names)
             yield Batch(table, record_batch(table, [found or gone]), b"U" if found else b"D", row.position)

@@ -18,7 +18,7 @@ from disync.engine.ledger import Ledger
 from disync.engine.plan import Pipeline
 from disync.model import kept
 from disync.model.connector import Sink
-from disync.model.data import Batch, Position, Table
+from disync.model.data import Batch, Dirty, Table
 from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Tally, Task
 from disync.model.types import Kind
@@ -31,10 +31,6 @@ CHUNK_ROWS = 500
 
 _NO_TABLE = "no table of the source is written there any more"
 _NO_ROW = "the source cannot be asked for this row, nor does it come back as it was kept: mend the target, and drop it"
-_IN_DOUBT = (
-    "its replay was cut off when the target had taken it or refused it again: look whether it is there, then drop it "
-    "or replay it"
-)
 
 
 class Host(Protocol):
@@ -52,6 +48,7 @@ class Replay:
         self._task = task
         self._pipeline = pipeline
         self._ledger = ledger
+        self._again = 0
         self._tables = {table.name: table for table in pipeline.tables}
 
     def go(self, checkpoints: Mapping[str, Checkpoint]) -> None:
@@ -63,11 +60,12 @@ class Replay:
         self._fence(checkpoints)
         sink = self._pipeline.writer.open(Split(SPLIT, Table(SPLIT)))
         try:
-            last = sink.last()
+            rows = self._without_the_last(rows, sink.last())
             for start in range(0, len(rows), CHUNK_ROWS):
                 if self._host.halted:
                     return
-                self._chunk(rows[start : start + CHUNK_ROWS], sink, _place(last.position) if last else (0, 0))
+                self._chunk(rows[start : start + CHUNK_ROWS], sink)
+            log.info("replay of refused rows ends", task=self._task.id, refused_again=self._again)
         finally:
             sink.close()
 
@@ -83,25 +81,55 @@ class Replay:
             finally:
                 sink.close()
 
-    def _chunk(self, rows: Sequence[Kept], sink: Sink, last: tuple[int, int]) -> None:
+    def _without_the_last(self, rows: Sequence[Kept], last: Checkpoint | None) -> Sequence[Kept]:
+        """A row that was appended when an earlier run died: the target says what came of it, before it comes twice."""
+        row = next((row for row in rows if last is not None and row.position == last.position and not last.done), None)
+        if row is None or last is None:
+            return rows
+        self._settle({row.id: last.refused[0].reason if last.refused else None}, Tally(rows_read=1, rows_written=1))
+        return [other for other in rows if other is not row]
+
+    def _chunk(self, rows: Sequence[Kept], sink: Sink) -> None:
+        """What is asked of the source goes together, and one by one only where some of it is refused: then it is not
+        told which. What is written as it was kept goes one by one, so that nothing is appended twice."""
         by_position = {row.position: row for row in rows}
         outcomes: dict[int, str | None] = dict.fromkeys((row.id for row in rows), _NO_ROW)
-        tally = Tally()
+        together: list[Batch] = []
         for batch in self._batches(rows, outcomes):
-            row = by_position[batch.position]
-            if batch.ops is None and _place(row.position) <= last:
-                outcomes[row.id] = _IN_DOUBT
-                continue
+            if batch.ops is None:
+                row = by_position[batch.position]
+                del outcomes[row.id]
+                self._one(row, batch, sink, done=False)
+            else:
+                together.append(batch)
+        tally = Tally()
+        if together:
+            refused = self._flush(together, sink)
+            for batch in together:
+                row = by_position[batch.position]
+                if refused:
+                    self._one(row, batch, sink, done=True)
+                    del outcomes[row.id]
+                else:
+                    outcomes[row.id] = None
+                    tally += Tally(rows_read=1, bytes_read=batch.size, rows_written=1)
+        self._settle(outcomes, tally)
+
+    def _one(self, row: Kept, batch: Batch, sink: Sink, done: bool) -> None:
+        refused = self._flush([batch], sink, done)
+        reason = refused[0].reason if refused else None
+        self._settle({row.id: reason}, Tally(rows_read=1, bytes_read=batch.size, rows_written=0 if refused else 1))
+
+    def _flush(self, batches: Sequence[Batch], sink: Sink, done: bool = True) -> Sequence[Dirty]:
+        """Write, and make it durable; what was refused. `done`: it may be written again by a run that comes after."""
+        for batch in batches:
             self._host.admit(batch.size)
             sink.write(batch)
-            outcomes[row.id] = None
-            tally += Tally(rows_read=1, bytes_read=batch.size, rows_written=1)
-        for refused in sink.flush(Checkpoint(SPLIT, rows[-1].position, self._task.epoch)):
-            outcomes[by_position[refused.position].id] = refused.reason
-            tally += Tally(rows_written=-1)
+        return sink.flush(Checkpoint(SPLIT, batches[-1].position, self._task.epoch, done))
+
+    def _settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
         self._ledger.settle(outcomes, tally)
-        again = sum(reason is not None for reason in outcomes.values())
-        log.info("refused rows replayed", task=self._task.id, rows=len(rows) - again, refused_again=again)
+        self._again += sum(reason is not None for reason in outcomes.values())
 
     def _batches(self, rows: Sequence[Kept], outcomes: dict[int, str | None]) -> Iterator[Batch]:
         for name, group in groupby(sorted(rows, key=lambda row: row.table), key=lambda row: row.table):
@@ -122,8 +150,3 @@ def source_of(name: str, tables: Mapping[str, Table]) -> Table | None:
     if behind:
         return max(behind, key=lambda table: len(table.name))
     return tables.get(name) or (next(iter(tables.values())) if len(tables) == 1 else None)
-
-
-def _place(position: Position) -> tuple[int, int]:
-    request, _, row = position.partition("/")
-    return int(request), int(row)

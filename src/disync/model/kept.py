@@ -21,7 +21,8 @@ _WITHOUT_SCHEMA = (Column("data", Kind.BYTES),)
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A refused row whose replay was asked for by request number `request`. `table`: the name under which the target
-    refused it. `row`: its values by column; some are missing or cut where it was too large to be kept `whole`."""
+    refused it. `row`: its values by column; some are cut or only shown where it was too
+    large, or could not be read, and so is not `whole`."""
 
     id: int
     request: int
@@ -36,12 +37,13 @@ class Kept:
 
     @property
     def named(self) -> Mapping[str, Any]:
-        """The JSON values by column; nothing where the row is no JSON object."""
+        """The JSON values by column, in small letters, as a target may have other names than the source; nothing where
+        the row is no JSON object."""
         try:
             found = msgspec.json.decode(self.row)
         except (msgspec.DecodeError, UnicodeError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return {name.lower(): value for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def stored(table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
@@ -84,10 +86,10 @@ def _boolean(found: Any) -> bool:
 
 def _field(named: Mapping[str, Any], column: Column, typed: bool) -> Any:
     """A field of a row. Bytes that are no text have `:base64` after their name where others are kept as text."""
-    encoded = named.get(f"{column.name}:base64")
+    encoded = named.get(f"{column.name.lower()}:base64")
     if encoded is not None:
         return base64.b64decode(encoded, validate=True)
-    found = named.get(column.name)
+    found = named.get(column.name.lower())
     if found is not None and not typed:
         return str(found).encode()
     return value(column.kind, found)

@@ -156,7 +156,7 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put(db, self._task.id, checkpoint, now_ms())
-            refused_rows.keep(db, self._task.id, [_kept(row) for row in dirty], now_ms())
+            refused_rows.keep(db, self._task.id, [_kept(row, row not in checkpoint.refused) for row in dirty], now_ms())
             refused = _count(db, self._task.id, tally)
             # The limit bounds how many there are to be counted one by one.
             if dirty and self._task.limits.dirty is not None:
@@ -183,11 +183,12 @@ def _count(db: Connection, file_id: int, tally: Tally) -> int:
     return instances.count(db, file_id, (tally.rows_read, tally.bytes_read), tally.rows_written, tally.rows_dirty)
 
 
-def _kept(row: Dirty) -> tuple[Dirty, bool]:
-    """The row as the store takes it, and whether it is whole: of a very large one the long values are cut."""
+def _kept(row: Dirty, read: bool) -> tuple[Dirty, bool]:
+    """The row as the store takes it, and whether it is whole: of a very large one the long values are cut, and of one
+    that could not be read, some are only shown."""
     cut = replace(row, reason=_storable(row.reason))
     if len(row.row) <= LONGEST_ROW:
-        return cut, True
+        return cut, read
     named = msgspec.json.decode(row.row)
     short = {k: v[:LONGEST_VALUE] if isinstance(v, str) else v for k, v in named.items()}
     return replace(cut, row=msgspec.json.encode(short).decode()), False

@@ -287,7 +287,7 @@ failover = Table(
 )
 
 # `state`: refused, asked (its replay was asked for, by the task's request number `request`) or replayed. `whole`: false
-# where `row` was too large to be kept as it was.
+# where `row` was too large to be kept as it was, or could not be read.
 dirty = Table(
     "dirty",
     metadata,

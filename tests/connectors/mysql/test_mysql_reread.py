@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from source import Database
 
+from contract.source import rows_in
 from disync.connectors.mysql.changes import MySQLChangeReader
-from disync.model.data import Batch, Table, rows_of
+from disync.model.data import Table, rows_of
 from disync.model.kept import Kept
 
 KEYS = [
@@ -44,13 +45,7 @@ KEYS = [
 def kept_rows(reader: MySQLChangeReader) -> tuple[Table, list[Kept], list[tuple[Any, ...]]]:
     """All rows of the only table as if the target had refused them, and the rows themselves."""
     (table,) = reader.tables()
-    rows = [
-        row
-        for split in reader.split(1)
-        for event in reader.read(split, None)
-        if isinstance(event, Batch)
-        for row in rows_of(event.rows)  # type: ignore[arg-type]
-    ]
+    rows = [row for split in reader.split(1) for row in rows_in(list(reader.read(split, None)))]
     names = [column.name for column in table.columns]
     texts = [msgspec.json.encode(dict(zip(names, row, strict=True))).decode() for row in rows]
     return table, [Kept(number, 4, f"public.{table.name}", text) for number, text in enumerate(texts)], rows
@@ -149,3 +144,14 @@ def test_a_text_is_never_taken_for_sql(database: Database, text: str) -> None:
         row = Kept(1, 4, "t", msgspec.json.encode({"k": text}).decode())
         assert reread(reader, table, [row]) == {1: (b"D", (text, None))}
         reader.close()
+
+
+def test_a_row_that_is_there_and_cannot_be_read_is_not_told_to_be_gone(database: Database) -> None:
+    database.run(
+        "CREATE TABLE t (k INT PRIMARY KEY, d DATE)", "INSERT INTO t VALUES (1, '0000-00-00'), (2, '2024-01-01')"
+    )
+    reader = database.reader("t", zeroDate="dirty")
+    (table,) = reader.tables()
+    kept = [Kept(number, 4, "public.t", f'{{"K":{number}}}') for number in (1, 2, 3)]
+    assert reread(reader, table, kept) == {2: (b"U", (2, 19_723)), 3: (b"D", (3, None))}
+    reader.close()

@@ -11,13 +11,14 @@ from typing import Any
 
 from disync.connectors.mysql import schema, sql
 from disync.connectors.mysql.config import Selection
-from disync.connectors.mysql.connection import Row, Session
+from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.schema import Shape
-from disync.connectors.mysql.types import BINARIES, FLOATS, TEXTS, Native, column_of
-from disync.connectors.mysql.values import from_text
+from disync.connectors.mysql.types import BINARIES, FLOATS, MOMENTS, TEXTS, Native, column_of
+from disync.connectors.mysql.values import FromText, Unreadable, from_text
 from disync.model import kept
 from disync.model.data import Batch, Table, record_batch
 from disync.model.kept import Kept
+from disync.model.types import Kind
 
 KEYS = 100
 """Keys that one statement asks for."""
@@ -39,27 +40,39 @@ def batches(session: Session, selection: Selection, table: Table, rows: Sequence
         return
     asked = ((key, row) for row in rows if (key := _key(shape, row)) is not None)
     while some := list(islice(asked, KEYS)):
-        wanted: dict[Key, list[Kept]] = {}
+        wanted: dict[Key, list[tuple[Key, Kept]]] = {}
         for key, row in some:
-            wanted.setdefault(key, []).append(row)
+            wanted.setdefault(_comparable(shape, key), []).append((key, row))
         yield from _asked(session, shape, wanted)
 
 
-def _asked(session: Session, shape: Shape, wanted: dict[Key, list[Kept]]) -> Iterator[Batch]:
-    """Found or gone. The server may take keys for equal that are not: only those that are, letter by letter, count."""
+def _asked(session: Session, shape: Shape, wanted: dict[Key, list[tuple[Key, Kept]]]) -> Iterator[Batch]:
+    """Found or gone. The server may take texts for equal that are not: only those that are, letter by letter, count.
+
+    Of a row that is there and cannot be read nothing is given, least of all that it is gone.
+    """
     columns = [sql.expression(native) for native in shape.natives]
-    condition = " OR ".join(_equals(shape, key) for key in wanted)
+    condition = " OR ".join(_equals(shape, key) for rows in wanted.values() for key, _ in rows[:1])
     readers = [from_text(native) for native in shape.natives]
     places = [shape.natives.index(native) for native in shape.keys]
     statement = f"{sql.whole(sql.table(*shape.place), columns)} WHERE {condition}"
     for found in session.stream(statement):
-        values = _values(found, readers)
-        yield from _each(shape.table, values, b"U", wanted.pop(tuple(values[place] for place in places), []))
-    for key, rows in wanted.items():
-        gone = [None] * len(shape.natives)
-        for place, part in zip(places, key, strict=True):
-            gone[place] = part
-        yield from _each(shape.table, gone, b"D", rows)
+        try:
+            key = tuple(_value(readers[place], found[place]) for place in places)
+        except Unreadable:
+            return
+        asked = wanted.pop(_comparable(shape, key), [])
+        try:
+            values = [_value(read, value) for read, value in zip(readers, found, strict=True)]
+        except Unreadable:
+            continue
+        yield from _each(shape.table, values, b"U", [row for _, row in asked])
+    for rows in wanted.values():
+        for key, row in rows:
+            gone: list[Any] = [None] * len(shape.natives)
+            for place, part in zip(places, key, strict=True):
+                gone[place] = part
+            yield from _each(shape.table, gone, b"D", [row])
 
 
 def _each(table: Table, values: Sequence[Any], op: bytes, rows: Sequence[Kept]) -> Iterator[Batch]:
@@ -67,21 +80,32 @@ def _each(table: Table, values: Sequence[Any], op: bytes, rows: Sequence[Kept]) 
         yield Batch(table, record_batch(table, [values]), op, row.position)
 
 
-def _values(row: Row, readers: Sequence[Any]) -> list[Any]:
-    return [None if value is None else read(value) for read, value in zip(readers, row, strict=True)]
+def _value(read: FromText, found: bytes | None) -> Any:
+    return None if found is None else read(found)
 
 
 def _key(shape: Shape, row: Kept) -> Key | None:
     """The key of a kept row; None where it lacks a part, or has one that no row can be asked for by."""
     named = row.named
     try:
-        key = tuple(kept.value(column_of(native).kind, named[native.name]) for native in shape.keys)
+        key = tuple(kept.value(column_of(native).kind, named[native.name.lower()]) for native in shape.keys)
         if not any(part is None for part in key):
             _equals(shape, key)
             return key
     except (KeyError, ValueError, TypeError, OverflowError, InvalidOperation):
         pass
     return None
+
+
+def _comparable(shape: Shape, key: Key) -> Key:
+    """Equal for equal keys: a target may give back other zeros at a number's end than the source has."""
+    return tuple(_plain(native, part) for native, part in zip(shape.keys, key, strict=True))
+
+
+def _plain(native: Native, part: Any) -> Any:
+    if native.type == "time":
+        return part.rstrip("0").rstrip(".") if "." in part else part
+    return Decimal(part) if column_of(native).kind is Kind.DECIMAL else part
 
 
 def _equals(shape: Shape, key: Key) -> str:
@@ -97,6 +121,8 @@ def literal(native: Native, value: Any) -> str:
         return sql.literal(native, value)
     if native.type in FLOATS:
         return sql.literal(native, _finite(value))
+    if native.type in MOMENTS and native.zero == "text":
+        return sql.text(value)
     if native.type == "date":
         return f"'{_day(value)}'"
     if native.type in ("datetime", "timestamp"):
