@@ -176,7 +176,9 @@ def _time_text(field: bytes) -> str:
     return f"{text}.{part:06d}" if part else text
 
 
-def _number(form: str, add: int = 0) -> Callable[[bytes], Any]:
+def _number(form: str, add: int | None = None) -> Callable[[bytes], Any]:
+    if add is None:  # -0.0 + 0 would be 0.0
+        return lambda field: struct.unpack(form, field)[0]
     return lambda field: struct.unpack(form, field)[0] + add
 
 
