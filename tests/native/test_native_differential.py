@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from images import COLUMNS, Lying, named
 from tables import FORMS, announced, rows_body, shape
-from wires import END, Feed, event, framed, logged, received, text_row
+from wires import END, Feed, event, framed, logged, text_row
 
 from disync.connectors.mysql import encoded, plans
 from disync.connectors.mysql.binlog import events, rows, tablemap
