@@ -146,12 +146,17 @@ class Session:
         try:
             yield
         except pymysql.MySQLError as error:
-            raise self.error_of(*_parts(error)) from error
+            raise self._error_of(*_parts(error)) from error
         except (OSError, ValueError, AttributeError, AssertionError, IndexError) as error:
             # The driver's own slips, when a socket is closed under it or a server breaks the protocol.
             raise Unreachable(f"The connection to MySQL at {self._place} broke: {error}.") from error
 
-    def error_of(self, code: int, text: str) -> TaskError:
+    def error_in(self, packet: bytes) -> TaskError:
+        """What a packet that begins with 0xFF says: a number, in newer servers a state, and words."""
+        text = packet[9:] if packet[3:4] == b"#" else packet[3:]
+        return self._error_of(int.from_bytes(packet[1:3], "little"), text.decode(errors="replace"))
+
+    def _error_of(self, code: int, text: str) -> TaskError:
         if "same server_" in text:
             return Unreachable(
                 f"MySQL says: {text} (error {code}). Another reader has come with the server_id that this one had; it "

@@ -23,7 +23,7 @@ class Result:
         self._wire = Wire(session)
         head = self._wire.packet()
         if head[:1] == b"\xff":
-            raise self._failed(head)
+            raise session.error_in(head)
         if not head or not 0 < head[0] < 0xFB:
             raise Unreachable(f"MySQL answered a query with something else than rows: {head[:8].hex(' ')}.")
         width = head[0] if len(head) == 1 else int.from_bytes(head[1:], "little")
@@ -43,8 +43,4 @@ class Result:
         except (Broken, Unserved) as error:
             raise Unreachable(f"MySQL's answer cannot be read: {error}.") from error
         if rows.ending[:1] == b"\xff":
-            raise self._failed(rows.ending)
-
-    def _failed(self, packet: bytes) -> Exception:
-        text = packet[9:] if packet[3:4] == b"#" else packet[3:]
-        return self._session.error_of(int.from_bytes(packet[1:3], "little"), text.decode(errors="replace"))
+            raise self._session.error_in(rows.ending)

@@ -6,7 +6,7 @@ import random
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from disync.connectors.mysql import dialect, position
 from disync.connectors.mysql.binlog import events, payload
@@ -101,7 +101,7 @@ class LogStream:
 
     def _event(self, packet: bytes) -> Event:
         if packet[:1] == b"\xff":
-            raise self._session.error_of(int.from_bytes(packet[1:3], "little"), _message(packet))
+            raise self._session.error_in(packet)
         if packet[:1] == b"\xfe" and len(packet) < 9:
             raise Unreachable("The server ended the binary log; it is probably shutting down.")
         if packet[:1] != b"\0":
@@ -135,12 +135,3 @@ def verify(stream: LogStream, log: str, file: str) -> None:
             f"The binary log {file} is not the one that was read before: it was begun anew (RESET, a restore, another "
             "server)."
         )
-
-
-def _message(packet: bytes) -> str:
-    text = packet[3:]
-    if text[:1] == b"#":
-        text = text[6:]
-    with suppress(UnicodeDecodeError):
-        return text.decode()
-    return text.decode("latin-1")
