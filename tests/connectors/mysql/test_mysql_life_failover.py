@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,11 @@ def _insert(server: mariadb.MariaDB, *ids: int) -> None:
 
 def _until_where(log: Log, done: Any) -> list[Event]:
     return log.until(lambda event, _: done(position.read(event.position)))
+
+
+def _of_primary(after: Position) -> Position:
+    """The same place, as if the first server had told it."""
+    return position.write(replace(position.read(after), server="id-1", file="mysql-bin.000009"))
 
 
 def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair: list[mariadb.MariaDB]) -> None:
@@ -87,6 +93,12 @@ def test_c43_there_and_back_again(pair: list[mariadb.MariaDB]) -> None:
     caught_up(replica, primary)
     promote(replica)
     found, after = _read(Database(replica, "own"), first, 1)
+    # Nothing is new on the replica, whose newest file holds no transaction yet.
+    replica.run("FLUSH BINARY LOGS")
+    log = Log(Database(replica, "own"), Database(replica, "own").reader("t"), _of_primary(after))
+    place = _until_where(log, lambda place: place.server == "id-2")[-1].position
+    assert position.read(place).file == replica.run("SHOW MASTER STATUS")[0][0]
+    log.reader.close()
     _insert(replica, 2)
     more, after = _read(Database(replica, "own"), after, 1)
     follow(primary, replica, None)

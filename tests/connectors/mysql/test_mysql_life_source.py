@@ -15,14 +15,14 @@ from source import Database, Log, changes_in
 
 import mariadb
 import tcp_proxy
-from disync.connectors.mysql import position, stream
+from disync.connectors.mysql import connection, position, stream
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import IGNORABLE, Kind
 from disync.connectors.mysql.config import address_of
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.stream import LogStream
-from disync.model.data import Event, Idle, Position
+from disync.model.data import Batch, Event, Idle, Position
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 from disync.model.run import Start
 from waiting import until
@@ -59,6 +59,26 @@ def test_c45_a_connection_on_which_nothing_comes_any_more_is_noticed(
         again = Log(database, database.reader("t", port=proxy.port), last)
         assert [row[0] for _, row in changes_in(again.rows(1))] == [2]
         again.reader.close()
+
+
+def test_c45_a_load_on_which_nothing_comes_any_more_is_noticed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 2)
+    database.run(TABLE, "INSERT INTO t SELECT seq, REPEAT('x', 20) FROM seq_1_to_200000")
+    with tcp_proxy.proxy(database.server.port) as proxy:
+        reader = database.reader("t", port=proxy.port)
+        (split,) = reader.split(1)
+        rows = reader.read(split, None)
+        assert isinstance(next(rows), Batch)
+        proxy.silence()
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            list(rows)
+        with pytest.raises(Unreachable):
+            reader.tables()
+        assert time.monotonic() - began < 20
+        reader.close()
 
 
 def test_c45_a_connection_that_is_cut_again_and_again_loses_nothing(database: Database) -> None:

@@ -22,6 +22,10 @@ Row = tuple[bytes | None, ...]
 
 CONNECT_SECONDS = 10
 
+ANSWER_SECONDS = 600
+"""A server that says nothing for so long while a result is due is taken for gone. A peer that has vanished is noticed
+sooner (`_keep_alive`); this is for what lies between and keeps a connection open that leads nowhere."""
+
 _SESSION = (
     # Results come in each column's own character set, exactly as the log holds them; TIMESTAMPs come in UTC.
     "SET character_set_results = NULL, time_zone = '+00:00', sql_mode = '', "
@@ -67,7 +71,7 @@ class _Connection(pymysql.connections.Connection):  # type: ignore[misc]
 class Session:
     """A connection for one thread; `close` may come from any other and wakes whoever waits."""
 
-    def __init__(self, address: Address, seconds: int = CONNECT_SECONDS, read_seconds: int | None = None) -> None:
+    def __init__(self, address: Address, seconds: int = CONNECT_SECONDS, read_seconds: int = 0) -> None:
         self.address = address
         self._closed = False
         with self.named():
@@ -82,7 +86,7 @@ class Session:
                 use_unicode=False,
                 conv={},
                 connect_timeout=seconds,
-                read_timeout=read_seconds,
+                read_timeout=read_seconds or ANSWER_SECONDS,
                 ssl=_tls_context(address.verify) if address.tls else None,
                 ssl_disabled=address.tls is False,
                 auth_plugin_map={"mysql_clear_password": _NoClearText, b"mysql_clear_password": _NoClearText},
@@ -107,10 +111,14 @@ class Session:
         """The rows of a result as the server sends them, never all at once in memory."""
         with self.named():
             cursor = self._connection.cursor(SSCursor)
-            cursor.execute(statement)
-            while rows := cursor.fetchmany(500):
-                yield from rows
-            cursor.close()
+            try:
+                cursor.execute(statement)
+                while rows := cursor.fetchmany(500):
+                    yield from rows
+                cursor.close()
+            except BaseException:
+                _abandon(cursor)
+                raise
 
     @property
     def server_version(self) -> str:
@@ -171,6 +179,13 @@ class Session:
     @property
     def _place(self) -> str:
         return f"{self.address.host}:{self.address.port}"
+
+
+def _abandon(cursor: Any) -> None:
+    """The driver would read the rest of a result that nobody wants, even from a connection that is gone."""
+    if cursor._result is not None:
+        cursor._result.unbuffered_active = False
+    cursor.connection = None
 
 
 def _parts(error: pymysql.MySQLError) -> tuple[int, str]:

@@ -58,18 +58,17 @@ def _found(session: Session, logs: Logs, goal: Gtids, place: Place) -> tuple[Pla
         number -= 1
         head = logs.head(files[number])
     search = goal.search(head.gtids)
-    first, log, aligned = None, head.log, True
-    with closing(logs.walk(head.file, FIRST, (file, at))) as steps:
+    first, aligned = None, True
+    with closing(logs.walk(head.file, FIRST, (file, at), gtids.BEGINS)) as steps:
         for step in steps:
-            log = step.log
-            if step.event.kind in gtids.BEGINS and not _passes(search, step) and first is None:
+            if not _passes(search, step) and first is None:
                 first, aligned = step, search.complete
             if first is not None and search.complete:
                 break
-    if first is not None:
-        file, at, log = first.file, first.at, first.log
     server = dialect.identity(session) if aligned else NOWHERE
-    return replace(place, file=file, at=at, log=log, server=server), search
+    if first is None:
+        return replace(place, file=file, at=at, log=logs.head(file).log, server=server), search
+    return replace(place, file=first.file, at=first.at, log=first.log, server=server), search
 
 
 def _passes(search: Search, step: Step) -> bool:

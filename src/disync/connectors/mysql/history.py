@@ -20,6 +20,9 @@ from disync.model.errors import Unreachable
 UNSETTLED = "-"
 """The `schema` of a place behind which there are statements whose effect the server's description already shows."""
 
+_STATEMENTS: frozenset[int] = frozenset({Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED})
+"""Changes of tables are never inside of compressed transactions."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -64,9 +67,8 @@ class History:
 
     def _altered(self, place: Place, now: Place) -> dict[Name, bool]:
         found: dict[Name, bool] = {}
-        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at)):
-            if step.event.kind in (Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED):
-                self._note(step.event, found)
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
+            self._note(step.event, found)
         return found
 
     def _note(self, event: Event, found: dict[Name, bool]) -> None:

@@ -26,14 +26,12 @@ def find(session: Session, logs: Logs, time_ms: int) -> Place:
         oldest = datetime.fromtimestamp(logs.head(files[0]).time, UTC)
         raise gone(f"The binary log that the server still has begins at {oldest:%Y-%m-%d %H:%M:%S} UTC.")
     head = logs.head(files[number])
-    known, log = dialect.gtids(session, head.gtids), head.log
-    with closing(logs.walk(head.file, FIRST, (file, at))) as steps:
+    known, log = dialect.gtids(session, head.gtids), ""
+    with closing(logs.walk(head.file, FIRST, (file, at), gtids.BEGINS)) as steps:
         for step in steps:
-            log = step.log
-            if step.event.kind in gtids.BEGINS:
-                if step.event.time >= second:
-                    file, at = step.file, step.at
-                    break
-                if gtid := gtids.of(step.event):
-                    known.add(gtid)
-    return Place(file, at, dialect.identity(session), log, UNSETTLED, str(known))
+            if step.event.time >= second:
+                file, at, log = step.file, step.at, step.log
+                break
+            if gtid := gtids.of(step.event):
+                known.add(gtid)
+    return Place(file, at, dialect.identity(session), log or logs.head(file).log, UNSETTLED, str(known))

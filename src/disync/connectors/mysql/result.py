@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from disync.connectors.mysql import connection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.wire import Wire
 from disync.model.errors import Unreachable
@@ -20,7 +21,7 @@ class Result:
     def __init__(self, session: Session, statement: str, columns: Columns, keys: Sequence[int]) -> None:
         self._session = session
         session.command(QUERY, statement.encode())
-        self._wire = Wire(session)
+        self._wire = Wire(session, connection.ANSWER_SECONDS)
         head = self._wire.packet()
         if head[:1] == b"\xff":
             raise session.error_in(head)

@@ -80,6 +80,17 @@ class LogStream:
         packet = self.packet(seconds)
         return None if packet is None else self._event(packet)
 
+    def glance(self, seconds: float, kinds: frozenset[int]) -> Event | None:
+        """As `next`, but of events of other kinds no more than the header is read: they have no body, are not checked
+        and not refused. Compressed transactions are not opened."""
+        packet = self.packet(seconds)
+        if packet is None or packet[:1] != b"\0" or len(packet) <= events.HEADER_SIZE:
+            return None if packet is None else self._event(packet)
+        time_, kind, server, size, end, flags = events.HEADER.unpack_from(packet, 1)
+        if kind in kinds or kind in (Kind.ROTATE, Kind.FORMAT_DESCRIPTION):
+            return self._event(packet)
+        return Event(kind, time_, server, end, flags, size, b"")
+
     def packet(self, seconds: float) -> bytes | None:
         with broken():
             while (found := self.rows.next()) is None:

@@ -32,7 +32,7 @@ class Wire:
                 return True
             now = time.monotonic()
             if self._silence is not None and now - self._heard > self._silence:
-                raise Unreachable(f"The server has not sent anything, not even a heartbeat, for {self._silence:.0f} s.")
+                raise Unreachable(f"The server has sent nothing, not even a heartbeat, for {self._silence:.0f} s.")
             if deadline is not None and now >= deadline:
                 return False
 

@@ -8,7 +8,7 @@ from disync.connectors.mysql.binlog.cursor import Cursor
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import Event, Kind
 
-BEGINS = frozenset({Kind.GTID, Kind.ANONYMOUS_GTID, Kind.GTID_TAGGED, Kind.MARIA_GTID})
+BEGINS: frozenset[int] = frozenset({Kind.GTID, Kind.ANONYMOUS_GTID, Kind.GTID_TAGGED, Kind.MARIA_GTID})
 """Kinds with which a transaction begins."""
 
 HEADS = frozenset({Kind.PREVIOUS_GTIDS, Kind.MARIA_GTID_LIST})
