@@ -219,7 +219,7 @@ def test_c34_a_spoilt_event_ends_the_reader_visibly(database: Database) -> None:
 )
 def test_c53_what_a_server_says_of_its_log_has_a_name(database: Database, text: str, kind: type[TaskError]) -> None:
     with closing(Session(address_of(database.server.content(database.name)))) as session:
-        error = session.error_of(1236, text)
+        error = session.error_in(b"\xff" + (1236).to_bytes(2, "little") + b"#HY000" + text.encode())
     assert type(error) is kind and text in str(error)
     assert ("PositionNotFoundException" in str(error)) == (kind is PositionGone)
 
