@@ -22,6 +22,10 @@ LOAD_SECONDS = 5
 RECORDS = 100_000
 _EVERY_SECONDS = 0.1
 _MB = 1e6
+_LOOK_SECONDS = 1.0
+_AT_REST = 0.05
+"""Seconds of CPU time in each of those."""
+_REST_DEADLINE_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -70,6 +74,17 @@ def worker(service: Service) -> psutil.Process:
     if len(workers) != 1:
         raise RuntimeError(f"one worker was expected among {[child.cmdline() for child in children]}")
     return workers[0]
+
+
+def wait_for_rest(process: psutil.Process) -> None:
+    """Until a process has done next to nothing for a while: then it is no longer busy with its own start."""
+    deadline = time.monotonic() + _REST_DEADLINE_SECONDS
+    spent, before = process.cpu_times().user, -1.0
+    while spent - before > _AT_REST:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"process {process.pid} did not come to rest in {_REST_DEADLINE_SECONDS} s")
+        time.sleep(_LOOK_SECONDS)
+        spent, before = process.cpu_times().user, spent
 
 
 def peak_mb(pid: int) -> float:
