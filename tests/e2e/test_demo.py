@@ -46,8 +46,11 @@ def equal_rows(both: Databases) -> list[int]:
         return [checksum.in_mariadb(source, table.name, table.names).rows for table in nycflights.TABLES]
 
 
-def test_the_task_follows_while_rows_change_and_a_worker_dies(home: Path, both: Databases) -> None:
+def test_the_task_follows_while_rows_change_and_a_worker_dies(
+    home: Path, both: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All tables, at a small size, through the official SDK; at the end both databases hold the same."""
+    monkeypatch.setattr(replication, "BURST", 3_000)
     place = serve(home, 0, 0)
     total = replication.fill(both.source, LIMIT)
     assert equal_rows(both) == [16, LIMIT, LIMIT, LIMIT, LIMIT]

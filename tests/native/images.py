@@ -332,6 +332,4 @@ COLUMNS: tuple[Lying, ...] = (
 
 def named(columns: Sequence[Lying]) -> list[Lying]:
     """With a name each."""
-    return [
-        replace(column, native=replace(column.native, name=f"c{place}")) for place, column in enumerate(columns)
-    ]
+    return [replace(column, native=replace(column.native, name=f"c{place}")) for place, column in enumerate(columns)]

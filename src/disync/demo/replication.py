@@ -25,7 +25,7 @@ from disync.model.errors import Refused
 
 DATABASE = SCHEMA = "nycflights13"
 SOURCE, TARGET = "demo_mysql", "demo_holo"
-BURST = 10_000
+BURST = 40_000
 """So many rows change at once when all is loaded, then the worker is killed, and then as many change again."""
 PATIENCE = 180.0
 
