@@ -66,6 +66,22 @@ def test_the_migrations_make_what_the_schema_says(store: Store) -> None:
     migrate(store)
 
 
+def test_a_store_of_the_first_release_grows_and_keeps_its_rows(store: Store) -> None:
+    people(store)
+    with store.write() as db:
+        for table, column in (*(("instance", c) for c in ("recalled", "replays")), *(("dirty", c) for c in _REPLAY)):
+            db.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        db.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    migrate(store)
+    with store.read() as db:
+        context = MigrationContext.configure(db, opts={"include_name": lambda name, *_: name != "nonce"})
+        assert compare_metadata(context, metadata) == []
+        assert [row.id for row in access_keys.users(db)] != []
+
+
+_REPLAY = ("state", "request", "whole")
+
+
 def test_numbers_stay_exact_in_clients_whose_numbers_are_doubles(store: Store) -> None:
     people(store)
     with store.write() as db:
