@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from disync.engine import pace
+from disync.engine.ahead import Ahead
 from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
 from disync.engine.plan import Pipeline
@@ -178,7 +179,8 @@ class Run:
             # Born after the task began (a shard of a split): everything in it is new.
             checkpoint = self._first(reader, split, Start())
             self._ledger.begin([checkpoint])
-        SplitRun(self, split, sink, checkpoint.position).take_all(reader.changes(split, checkpoint.position))
+        with Ahead(reader.changes(split, checkpoint.position), f"ahead-{split.id}") as events:
+            SplitRun(self, split, sink, checkpoint.position).take_all(events)
 
     # What a SplitRun or a Replay asks of its run.
 

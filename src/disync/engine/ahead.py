@@ -1,0 +1,71 @@
+"""Reading ahead: a stream's next events are made ready while the target is busy with the last ones."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from disync.model.data import Event
+
+AHEAD = 1
+"""Events that wait. One more is in the reader's hands and one in the writer's: what is held stays bounded."""
+
+_BLINK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None
+
+
+class Ahead(Iterator[Event]):
+    """The events of another iterator, which a thread of its own asks for them: in the same order, and with the same end
+    or error. Leaving the `with` ends the thread; what it had read and nobody has asked for is dropped."""
+
+    def __init__(self, events: Iterator[Event], name: str) -> None:
+        self._events = events
+        self._waiting: queue.Queue[Event | _End] = queue.Queue(AHEAD)
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._read, name=name, daemon=True)
+
+    def __enter__(self) -> Ahead:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.set()
+
+    def __next__(self) -> Event:
+        found = self._waiting.get()
+        if not isinstance(found, _End):
+            return found
+        self._waiting.put(found)  # for whoever asks again
+        raise found.error or StopIteration
+
+    def _read(self) -> None:
+        end = _End(None)
+        try:
+            for event in self._events:
+                if not self._hand(event):
+                    break
+        except BaseException as error:
+            end = _End(error)
+        finally:
+            if isinstance(self._events, Generator):
+                self._events.close()
+        self._hand(end)
+
+    def _hand(self, item: Event | _End) -> bool:
+        """Whether somebody is still there to take it."""
+        while not self._left.is_set():
+            try:
+                self._waiting.put(item, timeout=_BLINK_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False
