@@ -105,9 +105,40 @@ class Run:
             load = pipeline.load()
             self._ledger.begin(first, load)
             known = self._ledger.checkpoints()
+        else:
+            load = [*load, *self._added(load)]
         tables = {table.name: table for table in pipeline.tables}
-        self._load = [replace(split, table=_table_of(split, tables)) for split in load]
+        self._load = [
+            replace(split, table=tables[split.table.name]) for split in load if self._is_there(split, tables, known)
+        ]
         return known
+
+    def _added(self, load: Sequence[Split]) -> Sequence[Split]:
+        """The cuts of tables that have come to the task since it began with a full load. They are loaded before the log
+        goes on from where it was: what it then says of them is said again, and replayed by key."""
+        names = {split.table.name for split in load}
+        added = [table.name for table in self._pipeline.tables if table.name not in names]
+        if not load or not added:
+            return []
+        if self._pipeline.writer.appends:
+            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=added)
+            return []
+        splits = [split for split in self._pipeline.load() if split.table.name not in names]
+        self._ledger.begin((), splits)
+        return splits
+
+    def _is_there(self, split: Split, tables: Mapping[str, Table], known: Mapping[str, Checkpoint]) -> bool:
+        """Whether the table of a split is still in the source. Of one that is not, a log tells what became of it."""
+        if split.table.name in tables:
+            return True
+        done = split.id in known and known[split.id].done
+        if not done and not isinstance(self._pipeline.reader, ChangeReader):
+            raise BadConfig(
+                f"Table {split.table.name} was to be loaded and is not in the source any more. "
+                "Terminate the task, deploy it again and start it: it then begins with the tables there are."
+            )
+        log.warning("a table has left the task", task=self._task.id, table=split.table.name, loaded=done)
+        return False
 
     def _first(self, reader: ChangeReader, stream: Split, start: Start) -> Checkpoint:
         return Checkpoint(stream.id, reader.seek(stream, start), self._task.epoch)
@@ -229,16 +260,6 @@ class Run:
 
     def split_ended(self, split: Split) -> None:
         self._ended.add(split.id)
-
-
-def _table_of(split: Split, tables: Mapping[str, Table]) -> Table:
-    table = tables.get(split.table.name)
-    if table is None:
-        raise BadConfig(
-            f"Table {split.table.name} was to be loaded and is not in the source any more. "
-            "Terminate the task, deploy it again and start it: it then begins with the tables there are."
-        )
-    return table
 
 
 class SplitRun:

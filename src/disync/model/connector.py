@@ -129,6 +129,11 @@ class Writer(ABC):
     adds_only: ClassVar[bool] = False
     """Whether it takes no updates and deletes: rows it refused are then written as they were kept."""
 
+    @property
+    def appends(self) -> bool:
+        """Whether a row that is written twice is there twice."""
+        return False
+
     @abstractmethod
     def check(self) -> list[str]:
         """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""

@@ -32,12 +32,21 @@ class Pages:
     def __init__(self, session: Session, shape: Shape, range_: chunks.Range, as_bytes: bool) -> None:
         self._session = session
         self._shape = shape
-        self._range = chunks.conditions(shape, range_) if shape.keys else []
+        self._range = [*chunks.conditions(shape, range_), *self._ceiling(range_)] if shape.keys else []
         self._columns = [sql.expression(native) for native in shape.natives]
         self._key = self._places(shape)
         self._read = self._encoded if as_bytes else self._arrow
         self.last: Key | None = None
         self.short = False
+
+    def _ceiling(self, range_: chunks.Range) -> list[str]:
+        """Where a range has no end, the greatest key of this moment is one: rows that are put behind it all the time
+        would keep the load from ending, and are in the log anyway."""
+        shape = self._shape
+        if range_.high is not None:
+            return []
+        greatest = self._session.query(sql.last(sql.table(*shape.place), shape.index, shape.keys))
+        return [sql.before(shape.keys, [_present(value) for value in row], inclusive=True) for row in greatest]
 
     def rows_after(self, last: Key | None, limit: int) -> Iterator[Event]:
         shape = self._shape
@@ -48,21 +57,22 @@ class Pages:
         count = 0
         for rows, read, key, unread in self._read(statement, limit):
             count += read + len(unread)
-            self.last = key or self.last
-            yield from self._events(rows, unread, position_of(self.last) if self.last else BEGINNING)
+            before, self.last = _place(self.last), key or self.last
+            yield from self._events(rows, unread, before, _place(self.last))
         self.short = count < PAGE_ROWS
 
     def rows_without_key(self, limit: int) -> Iterator[Event]:
         """One statement, one moment; there is no place inside from which to go on."""
         statement = sql.whole(sql.table(*self._shape.place), self._columns)
         for rows, _, _, unread in self._read(statement, limit):
-            yield from self._events(rows, unread, BEGINNING)
+            yield from self._events(rows, unread, BEGINNING, BEGINNING)
 
-    def _events(self, rows: Any, unread: Sequence[Dirty], position: Position) -> Iterator[Event]:
+    def _events(self, rows: Any, unread: Sequence[Dirty], before: Position, after: Position) -> Iterator[Event]:
+        """Only the last of them is at `after`: whoever resumes there has had them all."""
         if unread:
-            yield Unread(tuple(unread), position)
+            yield Unread(tuple(unread), after if rows is None else before)
         if rows is not None:
-            yield Batch(self._shape.table, rows, None, position)
+            yield Batch(self._shape.table, rows, None, after)
 
     # Two ways of reading a statement: (rows or None, how many, the last one's key, those that cannot be read).
 
@@ -102,6 +112,10 @@ class Pages:
 
 def position_of(key: Sequence[bytes]) -> Position:
     return Position(msgspec.json.encode(chunks.hexes(key)).decode())
+
+
+def _place(key: Key | None) -> Position:
+    return position_of(key) if key else BEGINNING
 
 
 def key_of(position: Position) -> Key:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from disync.connectors.mysql import checks, chunks, schema
 from disync.connectors.mysql import reread as rereading
@@ -71,8 +72,7 @@ class MySQLReader(Reader):
             shape = schema.read(session, self.selection).get((range_.database, range_.name))
             if shape is None:
                 raise BadConfig(f"Table {range_.database}.{range_.name} is not there any more. Start the task anew.")
-            if split.table.columns and shape.table.columns != split.table.columns:
-                raise Unreachable(f"Table {shape.database}.{shape.name} was altered since the load was planned.")
+            shape = _as_planned(shape, split.table)
             pages = Pages(session, shape, range_, split.format == pgcopy.FORMAT)
             if not shape.keys:
                 yield from pages.rows_without_key(self.batch_rows)
@@ -93,6 +93,16 @@ class MySQLReader(Reader):
     def session(self) -> Held:
         """A connection that `close` hangs up, too."""
         return Held(self.address, self._sessions, self._lock)
+
+
+def _as_planned(shape: Shape, table: Table) -> Shape:
+    """The columns that a load was planned with, though more have come: the log will tell of those."""
+    now = dict(zip(shape.table.columns, shape.natives, strict=True))
+    if not table.columns or table.columns == shape.table.columns:
+        return shape
+    if table.keys != shape.table.keys or not all(column in now for column in table.columns):
+        raise Unreachable(f"Table {shape.database}.{shape.name} was altered since the load was planned.")
+    return replace(shape, table=table, natives=tuple(now[column] for column in table.columns))
 
 
 class Held:

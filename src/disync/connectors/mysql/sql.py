@@ -57,8 +57,8 @@ def beyond(natives: Sequence[Native], values: Sequence[bytes], inclusive: bool =
     return _compare(natives, values, ">", inclusive)
 
 
-def before(natives: Sequence[Native], values: Sequence[bytes]) -> str:
-    return _compare(natives, values, "<", False)
+def before(natives: Sequence[Native], values: Sequence[bytes], inclusive: bool = False) -> str:
+    return _compare(natives, values, "<", inclusive)
 
 
 def _compare(natives: Sequence[Native], values: Sequence[bytes], sign: str, inclusive: bool) -> str:
@@ -91,6 +91,13 @@ def edge(source: str, index: str, keys: Sequence[Native], condition: str | None,
     return (
         f"SELECT {columns} FROM {source} FORCE INDEX ({name(index)}){where} ORDER BY {ordered} LIMIT 1 OFFSET {offset}"
     )
+
+
+def last(source: str, index: str, keys: Sequence[Native]) -> str:
+    """The greatest key."""
+    columns = ", ".join(key_expression(native) for native in keys)
+    ordered = ", ".join(f"{order(native)} DESC" for native in keys)
+    return f"SELECT {columns} FROM {source} FORCE INDEX ({name(index)}) ORDER BY {ordered} LIMIT 1"
 
 
 def extremes(source: str, column: Native) -> str:

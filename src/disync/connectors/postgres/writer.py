@@ -86,6 +86,10 @@ class PostgresWriter(Writer):
         self._sinks: list[PostgresSink] = []
         self._lock = threading.Lock()
 
+    @property
+    def appends(self) -> bool:
+        return self._destination.append
+
     def check(self) -> list[str]:
         connection, _ = self._connection()
         schema = self._destination.schema
