@@ -132,7 +132,7 @@ class Writer(ABC):
     @property
     def appends(self) -> bool:
         """Whether a row that is written twice is there twice."""
-        return False
+        return self.adds_only
 
     @abstractmethod
     def check(self) -> list[str]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
-from pair import Pair
+from pair import Pair, made
 
 import mariadb
 import servers
 from disync.native import pgcopy
-
-_NUMBER = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -31,21 +28,10 @@ def pair_target(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def pair(pair_source: mariadb.MariaDB, pair_target: str) -> Iterator[Pair]:
     """Tasks move rows as the engine would choose it: as bytes."""
-    yield from _made(pair_source, pair_target, pgcopy.FORMAT)
+    yield from made(pair_source, pair_target, pgcopy.FORMAT)
 
 
 @pytest.fixture(params=[None, pgcopy.FORMAT], ids=["arrow", "pgcopy"])
 def both(pair_source: mariadb.MariaDB, pair_target: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """The same test for rows that move as bytes and for rows that move as Arrow."""
-    yield from _made(pair_source, pair_target, request.param)
-
-
-def _made(source: mariadb.MariaDB, target: str, format_: str | None) -> Iterator[Pair]:
-    name = f"pair_{next(_NUMBER)}"
-    source.run(f"CREATE DATABASE {name}")
-    found = Pair(source, name, target, format_)
-    found.select(f"CREATE SCHEMA {name}")
-    yield found
-    found.select(f"DROP SCHEMA {name} CASCADE")
-    found.plain.close()
-    source.run(f"DROP DATABASE {name}")
+    yield from made(pair_source, pair_target, request.param)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,9 @@ from disync.model.run import Limits, Task
 
 SECONDS = 30.0
 """How long a test waits for what must come."""
+
+
+_NUMBER = itertools.count(1)
 
 
 class Held:
@@ -154,3 +158,15 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def made(source: mariadb.MariaDB, target: str, format_: str | None) -> Iterator[Pair]:
+    """A pair for as long as somebody uses it."""
+    name = f"pair_{next(_NUMBER)}"
+    source.run(f"CREATE DATABASE {name}")
+    found = Pair(source, name, target, format_)
+    found.select(f"CREATE SCHEMA {name}")
+    yield found
+    found.select(f"DROP SCHEMA {name} CASCADE")
+    found.plain.close()
+    source.run(f"DROP DATABASE {name}")

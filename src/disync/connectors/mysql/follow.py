@@ -19,7 +19,7 @@ from disync.connectors.mysql.history import UNSETTLED, History
 from disync.connectors.mysql.plans import Plan, plan
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.prepared import Prepared
-from disync.connectors.mysql.refusals import refusal, unreadable
+from disync.connectors.mysql.refusals import going, refusal, unreadable
 from disync.connectors.mysql.stream import MOST_BYTES, LogStream
 from disync.model import data
 from disync.model.data import Batch, Dirty, Encoded, Idle, Position, SchemaChange, Unread
@@ -186,6 +186,8 @@ class Follower:
             return
         pending: list[rows.Change] = []
         for change in rows.changes(event, found.fields, found.virtual):
+            if change.unreadable and change.op in "BD":
+                change = going(found, change)
             if change.unreadable:
                 self._set_aside(found, change, pending)
                 continue

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from disync.connectors.mysql import encoded
+from disync.connectors.mysql import charsets, encoded
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.connectors.mysql.binlog.fields import Field, field, fits
 from disync.connectors.mysql.binlog.tablemap import Stored, TableMap
@@ -63,7 +63,24 @@ def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
 def _by_name(map_: TableMap, shape: Shape) -> tuple[Native, ...] | None:
     natives: Mapping[str, Native] = {native.name: native for native in shape.natives}
     names = map_.names or ()
-    return tuple(natives[name] for name in names) if all(name in natives for name in names) else None
+    if not all(name in natives for name in names):
+        return None
+    members = {"enum": iter(map_.enums), "set": iter(map_.sets)}
+    return tuple(_as_listed(natives[name], members) for name in names)
+
+
+def _as_listed(native: Native, members: Mapping[str, Iterator[tuple[bytes, ...]]]) -> Native:
+    """An ENUM or SET with the members that it had when the rows were written."""
+    listed = next(members[native.type], None) if native.type in members else None
+    decode = charsets.decoder(native.charset)
+    if listed is None or decode is None:
+        return native
+    try:
+        labels = tuple(decode(label) for label in listed)
+    except UnicodeDecodeError:
+        return native
+    quoted = ",".join("'" + label.replace("\\", "\\\\").replace("'", "''") + "'" for label in labels)
+    return native if labels == native.labels else replace(native, full=f"{native.type}({quoted})")
 
 
 def _by_place(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> tuple[Native, ...] | None:

@@ -20,6 +20,15 @@ def unreadable(plan: Plan, row: Sequence[Any], position: Position) -> Dirty:
     return _dirty(plan.table, row, position)
 
 
+def going(plan: Plan, change: rows.Change) -> rows.Change:
+    """A row that goes: only its key has to be read."""
+    pairs = zip(plan.natives, change.row, strict=True)
+    return rows.Change(
+        change.op,
+        tuple(None if type(value) is Unreadable and not native.key else value for native, value in pairs),
+    )
+
+
 def refusal(plan: Plan, mask: bytes, image: bytes, position: Position) -> Dirty:
     """A row of the log that the compiled loop has refused, read once more, value by value."""
     return _dirty(plan.table, rows.image(image, mask, plan.fields, plan.virtual), position)

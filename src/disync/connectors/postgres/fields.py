@@ -182,6 +182,11 @@ def _number(form: str, add: int | None = None) -> Callable[[bytes], Any]:
     return lambda field: struct.unpack(form, field)[0] + add
 
 
+def _decoded(field: bytes) -> str:
+    """Bytes that are no UTF-8, as a source may hold them, become halves of surrogate pairs, which no target takes."""
+    return field.decode(errors="surrogateescape")
+
+
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "int2": _number("!h"),
     "int4": _number("!i"),
@@ -190,12 +195,12 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "float8": _number("!d"),
     "bool": lambda field: field == b"\1",
     "numeric": numeric.decode,
-    "text": bytes.decode,
-    "varchar": bytes.decode,
-    "bpchar": bytes.decode,
-    "citext": bytes.decode,
+    "text": _decoded,
+    "varchar": _decoded,
+    "bpchar": _decoded,
+    "citext": _decoded,
     "bytea": bytes,
-    "json": bytes.decode,
+    "json": _decoded,
     "jsonb": lambda field: field[1:].decode(),
     "date": _number("!i", _EPOCH_DAYS),
     "timestamp": _number("!q", _EPOCH_MICROSECONDS),

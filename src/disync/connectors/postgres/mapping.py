@@ -124,7 +124,8 @@ class Mapping:
         return not (updated and place + 1 in reasons and key(place) == key(place + 1))
 
     def _dirty(self, row: dict[str, Any], reason: str, position: Position) -> Dirty:
-        return Dirty(self._relation, msgspec.json.encode(row).decode(), reason, position)
+        shown = {name: _shown(value) for name, value in row.items()}
+        return Dirty(self._relation, msgspec.json.encode(shown).decode(), reason, position)
 
 
 def change_fields(ops: bytes, sequence: int, now_ms: int) -> list[bytes]:
@@ -149,6 +150,11 @@ def changes_in(ops: bytes) -> int:
 
 
 _CHANGE_TYPES = tuple(ColumnType(pgcopy.TYPES[column.kind]) for column in CHANGE_COLUMNS)
+
+
+def _shown(value: Any) -> Any:
+    """JSON has no half of a surrogate pair: it is written out."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _comes(op: int) -> bool:

@@ -17,8 +17,10 @@ _NO_META = frozenset({TINY, SHORT, LONG, TIMESTAMP, LONGLONG, INT24, DATE, TIME,
 _ONE_BYTE = frozenset({FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, VECTOR, BLOB_COMPRESSED})
 _TWO_BYTES = frozenset({VARCHAR, BIT, NEWDECIMAL, ENUM, SET, STRING, VAR_STRING, VARCHAR_COMPRESSED})
 
-_NAMES = 4
-"""The optional field that holds the columns' names (binlog_row_metadata=FULL)."""
+_NAMES, _SET_LABELS, _ENUM_LABELS = 4, 5, 6
+"""Optional fields: the columns' names, the members of each SET and of each ENUM (binlog_row_metadata=FULL)."""
+
+Labels = tuple[bytes, ...]
 
 MAX_COLUMNS = 4096
 
@@ -39,13 +41,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class TableMap:
-    """`names` is None unless the server writes full metadata."""
+    """`names` is None unless the server writes full metadata; then `enums` and `sets` have the members of each column of
+    these types, in the columns' order and their character sets."""
 
     id: int
     database: str
     name: str
     columns: tuple[Stored, ...]
     names: tuple[str, ...] | None
+    enums: tuple[Labels, ...] = ()
+    sets: tuple[Labels, ...] = ()
 
 
 def table_id(body: bytes) -> int:
@@ -69,7 +74,10 @@ def parse(body: bytes) -> TableMap:
     if meta.left:
         raise BrokenLog(f"Table {database}.{name} has metadata that does not fit its columns.")
     cursor.skip((count + 7) // 8)
-    return TableMap(number, database, name, columns, _names(cursor, count))
+    more = _more(cursor)
+    names = _names(more[_NAMES], count) if _NAMES in more else None
+    enums, sets = (_labels(more[field]) if field in more else () for field in (_ENUM_LABELS, _SET_LABELS))
+    return TableMap(number, database, name, columns, names, enums, sets)
 
 
 def _stored(code: int, meta: Cursor) -> Stored:
@@ -89,13 +97,26 @@ def _stored(code: int, meta: Cursor) -> Stored:
     return Stored(first, second)
 
 
-def _names(cursor: Cursor, count: int) -> tuple[str, ...] | None:
+def _more(cursor: Cursor) -> dict[int, bytes]:
+    """The optional fields."""
+    found: dict[int, bytes] = {}
     while cursor.left:
         field = cursor.uint(1)
-        part = Cursor(cursor.take(cursor.length()))
-        if field == _NAMES:
-            names = tuple(part.text(part.length()) for _ in range(count))
-            if part.left:
-                raise BrokenLog("The binary log names more columns than there are.")
-            return names
-    return None
+        found[field] = cursor.take(cursor.length())
+    return found
+
+
+def _names(data: bytes, count: int) -> tuple[str, ...]:
+    part = Cursor(data)
+    names = tuple(part.text(part.length()) for _ in range(count))
+    if part.left:
+        raise BrokenLog("The binary log names more columns than there are.")
+    return names
+
+
+def _labels(data: bytes) -> tuple[Labels, ...]:
+    part = Cursor(data)
+    found: list[Labels] = []
+    while part.left:
+        found.append(tuple(part.take(part.length()) for _ in range(part.length())))
+    return tuple(found)
