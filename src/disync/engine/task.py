@@ -9,7 +9,7 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol

@@ -115,7 +115,7 @@ def test_a_rotation_is_followed(database: Database) -> None:
     reader.close()
 
 
-def test_each_schema_change_is_told_and_rows_keep_their_shape(database: Database) -> None:
+def test_c77_c83_each_schema_change_is_told_and_rows_keep_their_shape(database: Database) -> None:
     """C77, C83: rows before a change have the old columns, rows after it the new ones."""
     database.run(TABLE)
     reader = database.reader()
@@ -152,7 +152,7 @@ def test_c83_rows_and_a_change_between_them(database: Database) -> None:
     reader.close()
 
 
-def test_columns_added_while_nobody_read(database: Database) -> None:
+def test_c15_columns_added_while_nobody_read(database: Database) -> None:
     """C15 for the log: what is described now must not be believed of rows that are older."""
     database.run(TABLE)
     reader = database.reader("t")

@@ -67,7 +67,9 @@ KEYS = {
 
 
 @pytest.mark.parametrize("form", KEYS.values(), ids=KEYS.keys())
-def test_every_sort_of_key_is_cut_and_resumed(database: Database, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c08_c10_c13_every_sort_of_key_is_cut_and_resumed(
+    database: Database, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """C08, C09, C10, C13: the ranges hold every row once, from the beginning and from every position."""
     _cut_small(monkeypatch)
     kind, _, value = form.partition(", " if "DECIMAL" not in form else "), ")
@@ -147,7 +149,7 @@ def test_large_values_bound_the_batch(database: Database) -> None:
         (("SET GLOBAL binlog_row_image = 'MINIMAL'",), "binlog_row_image is MINIMAL.*SET GLOBAL binlog_row_image"),
     ],
 )
-def test_a_server_that_cannot_be_followed_is_refused(
+def test_c48_a_server_that_cannot_be_followed_is_refused(
     database: Database, statements: Sequence[str], message: str
 ) -> None:
     """C48: named, with the remedy."""

@@ -153,8 +153,8 @@ def test_c68_rows_that_are_older_than_their_list_of_members(both: Pair, metadata
 
 def test_c70_the_set_of_a_table_is_converted(both: Pair) -> None:
     both.sql(
-        "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9), b VARCHAR(9) CHARACTER SET gbk, c TEXT CHARACTER SET utf8mb3) "
-        "CHARACTER SET latin1"
+        "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9), b VARCHAR(9) CHARACTER SET gbk, c TEXT CHARACTER SET utf8mb3"
+        ") CHARACTER SET latin1"
     )
     both.sql("INSERT INTO t VALUES (1, 'né', '中文', 'ü中')")
     with both.task(both.code("t")) as running:
@@ -241,9 +241,8 @@ SHAPES = {
 
 def test_c76_shapes_come_as_the_server_stores_them(both: Pair) -> None:
     """Four bytes of SRID, then WKB."""
-    both.sql(
-        f"CREATE TABLE t (id INT PRIMARY KEY, {', '.join(' '.join((name, *shape.split(',')[:1])) for name, shape in SHAPES.items())})"
-    )
+    columns = ", ".join(f"{name} {shape.partition(',')[0]}" for name, shape in SHAPES.items())
+    both.sql(f"CREATE TABLE t (id INT PRIMARY KEY, {columns})")
 
     def insert(number: int) -> None:
         values = ", ".join(f"ST_GeomFromText({shape.partition(', ')[2]}, 4326)" for shape in SHAPES.values())

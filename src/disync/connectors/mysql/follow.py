@@ -185,9 +185,8 @@ class Follower:
         if found is None or self._arrow is None:
             return
         pending: list[rows.Change] = []
-        for change in rows.changes(event, found.fields, found.virtual):
-            if change.unreadable and change.op in "BD":
-                change = going(found, change)
+        for told in rows.changes(event, found.fields, found.virtual):
+            change = going(found, told) if told.unreadable and told.op in "BD" else told
             if change.unreadable:
                 self._set_aside(found, change, pending)
                 continue

@@ -41,8 +41,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class TableMap:
-    """`names` is None unless the server writes full metadata; then `enums` and `sets` have the members of each column of
-    these types, in the columns' order and their character sets."""
+    """`names` is None unless the server writes full metadata; then `enums` and `sets` have the members of each column
+    of these types, in the columns' order and their character sets."""
 
     id: int
     database: str
