@@ -20,14 +20,14 @@ def source() -> Iterator[mariadb.MariaDB]:
         yield server
 
 
-def _made(call: Call, content: dict[str, str]) -> int:
+def _made(call: Call, content: dict[str, str], *tables: str, **target: str) -> int:
     """The id of a task that reads this source."""
     data_source(call, "mm", DataSourceType="mysql", Content=json.dumps(content))
     holo = {"jdbcUrl": "jdbc:postgresql://127.0.0.1:1/x", "username": "u", "password": "", "tag": "public"}
     data_source(call, "hh", DataSourceType="holo", Content=json.dumps(holo))
     steps: list[dict[str, Any]] = [
-        {"stepType": "mysql", "name": "r", "parameter": {"connection": [{"datasource": "mm", "table": []}]}},
-        {"stepType": "holo", "name": "w", "parameter": {"datasource": "hh"}},
+        {"stepType": "mysql", "name": "r", "parameter": {"connection": [{"datasource": "mm", "table": list(tables)}]}},
+        {"stepType": "holo", "name": "w", "parameter": {"datasource": "hh", **target}},
     ]
     code = json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}})
     return int(create(call, TaskContent=code)["FileId"])
@@ -54,3 +54,11 @@ def test_a_source_out_of_reach_is_deployed_with_a_warning(call: Call, source: ma
     answer = call("DeployDISyncTask", **task(_made(call, source.content("shop", 1))))["Data"]
     assert answer["Status"] == "success"
     assert any("$.steps[0]: the source was not checked now" in warning for warning in answer["Warnings"])
+
+
+def test_c90_two_tables_into_one_are_refused_when_the_task_is_deployed(call: Call, source: mariadb.MariaDB) -> None:
+    file_id = _made(call, source.content("shop"), "orders", "items", table="all")
+    with pytest.raises(
+        Refused, match=r'\$\.steps\[1\]\.parameter\.table: 2 tables .* "all": items, orders\. Leave it out'
+    ):
+        call("DeployDISyncTask", **task(file_id))

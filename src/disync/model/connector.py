@@ -184,6 +184,7 @@ class Connector:
     the data source's Content. None where the connector cannot read, cannot write, or needs no data source.
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
     `precheck` is what `Reader.check` finds out, for a task that is being deployed; None: only a run finds out.
+    `named` are the tables that the parameter of a reader step names one by one.
     """
 
     name: str
@@ -195,3 +196,4 @@ class Connector:
     probe: Callable[[Mapping[str, Any]], None] | None = None
     catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None
     precheck: Callable[[Site], list[str]] | None = None
+    named: Callable[[Mapping[str, Any]], Sequence[str]] | None = None

@@ -25,7 +25,7 @@ def problems(job: Job, known: Mapping[str, Known]) -> list[str]:
     for step, reads in ((job.source, True), (job.target, False)):
         found += _step_problems(step, reads)
         found += _data_source_problems(step, known)
-    return [*found, *_loop(job, known), *_group_problems(job)]
+    return [*found, *_poured(job), *_loop(job, known), *_group_problems(job)]
 
 
 def require_runnable(job: Job, known: Mapping[str, Known]) -> None:
@@ -70,6 +70,18 @@ def _data_source_problems(step: Step, known: Mapping[str, Known]) -> Iterator[st
             yield f'{place}: there is no data source named "{name}".'
         elif connector is not None and find(found.type) is not connector:
             yield f'{place}: the data source "{name}" is of the type {found.type}, not {step.type}.'
+
+
+def _poured(job: Job) -> Iterator[str]:
+    """Several tables of the source must not become one by mistake."""
+    connector, target = find(job.source.type), job.target
+    tables = connector.named(job.source.parameter) if connector and connector.named else ()
+    one = target.parameter.get("table")
+    if len(tables) > 1 and isinstance(one, str):
+        yield (
+            f'{target.place}.parameter.table: {len(tables)} tables would be written to "{one[:100]}": '
+            f"{', '.join(tables[:8])}. Leave it out, so that each keeps its name, or make a task for each."
+        )
 
 
 def _loop(job: Job, known: Mapping[str, Known]) -> Iterator[str]:

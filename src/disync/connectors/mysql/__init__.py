@@ -9,7 +9,7 @@ from typing import Any
 
 from disync.connectors.mysql import checks, sql
 from disync.connectors.mysql.changes import MySQLChangeReader
-from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
+from disync.connectors.mysql.config import Content, ReaderParameters, address_of, named, step_of
 from disync.connectors.mysql.connection import Session
 from disync.model.connector import Connector, Database, Reader, Site
 
@@ -51,4 +51,5 @@ CONNECTOR = Connector(
     probe=_probe,
     catalog=_catalog,
     precheck=_precheck,
+    named=named,
 )

@@ -185,6 +185,15 @@ def _selection(parameters: ReaderParameters, database: str) -> Selection:
     return Selection({name: frozenset(tables or ()) for name, tables in chosen.items()}, parameters.zero_date)
 
 
+def named(parameter: Mapping[str, Any]) -> list[str]:
+    """The tables that a step's parameter names one by one; none of a parameter that is not right."""
+    try:
+        chosen = _selection(msgspec.convert(dict(parameter), ReaderParameters), "-").databases
+    except msgspec.ValidationError:
+        return []
+    return [table for _, tables in sorted(chosen.items()) for table in sorted(tables)]
+
+
 def _choose(chosen: dict[str, set[str] | None], database: str, tables: set[str]) -> None:
     """Add tables of a database; no tables stand for all, and all plus some are all."""
     if database in chosen and chosen[database] is None:
