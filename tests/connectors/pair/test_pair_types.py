@@ -169,6 +169,21 @@ def test_c70_the_set_of_a_table_is_converted(both: Pair) -> None:
         assert both.equal() and both.ledger.dirty == []
 
 
+@pytest.mark.xfail(strict=True, reason="the log's own character sets are not read: old rows are decoded in the new set")
+def test_c70_rows_that_are_older_than_a_conversion(pair: Pair) -> None:
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9)) CHARACTER SET latin1", "INSERT INTO t VALUES (1, 'a')")
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+    try:
+        pair.sql("SET GLOBAL binlog_row_metadata = 'FULL'")
+        pair.sql("INSERT INTO t VALUES (2, 'é')", "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4")
+        with pair.task(pair.code("t")) as running:
+            running.settle()
+            assert pair.equal()
+    finally:
+        pair.sql("SET GLOBAL binlog_row_metadata = 'NO_LOG'")
+
+
 BAD = {1: "'a\\0b', 'x', 'x'", 2: "'x', _utf8mb3 0xEDA080, 'x'", 3: "'x', 'x', _ucs2 0xD800"}
 
 
