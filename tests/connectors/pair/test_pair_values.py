@@ -12,6 +12,9 @@ import pytest
 from pair import Pair, made
 
 import mariadb
+from disync.connectors.postgres.writer import PostgresSink
+from disync.model.data import Batch
+from disync.model.errors import Unreachable
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "mysql-values.json").read_text())
 
@@ -194,3 +197,24 @@ def test_c61_dates_that_no_calendar_has(both: Pair, policy: str) -> None:
         assert both.ledger.tally.rows_dirty == 6
     else:
         assert dirty == []
+
+
+def test_c61_a_crash_behind_a_row_that_cannot_be_read_loses_no_other(
+    both: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before the rows beside it are written: their place is not reached yet."""
+    both.sql("CREATE TABLE t (id INT PRIMARY KEY, d DATE)", "INSERT INTO t SELECT seq, '2024-02-29' FROM seq_2_to_500")
+    both.sql("SET sql_mode = ''", "INSERT INTO t VALUES (1, 0)", "UPDATE t SET d = 0 WHERE id = 250")
+
+    def fail(self: PostgresSink, batch: Batch) -> None:
+        raise Unreachable("cut off")
+
+    code = both.code("t", reader={"zeroDate": "dirty"})
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresSink, "write", fail)
+        with both.task(code) as running:
+            assert isinstance(running.fails(), Unreachable)
+    with both.task(code) as running:
+        running.settle()
+    assert both.select("SELECT count(*), min(id), max(id) FROM t") == [(498, 2, 500)]
+    assert [json.loads(row.row)["id"] for row in both.ledger.dirty] == [1, 250]
