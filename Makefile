@@ -1,6 +1,6 @@
 # `make test` and `make demo` work from a bare clone: each target installs what it needs first (scripts/install).
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench serve lock clean
+.PHONY: help demo test fuzz lint bench serve lock clean
 # Without bytecode every process of ours would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -16,6 +16,10 @@ demo: ## Run the main jobs on real data, compare both ends, leave the servers ru
 test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
 	@scripts/install dev clients
 	$(BIN)/pytest -n 2 --dist loadfile --timeout 180 $(ARGS)
+
+fuzz: ## Give broken bytes to what is compiled, new ones at every run (ARGS="--seconds 3600")
+	@scripts/install dev
+	$(BIN)/python tests/native/broken.py $(ARGS)
 
 lint: ## Check style, formatting, types and the direction of imports
 	@scripts/install dev

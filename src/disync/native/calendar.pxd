@@ -44,8 +44,8 @@ cdef inline int put_number(unsigned char* at, int64_t number, int digits) noexce
 
 
 cdef inline int put_clock(unsigned char* at, int64_t seconds, int64_t fraction, int digits) noexcept nogil:
-    """HH:MM:SS and so many digits of the fraction (in microseconds); returns how many bytes that are."""
-    cdef unsigned char micros[6]
+    """HH:MM:SS and so many digits of the fraction (in microseconds, less than a second); returns how many bytes."""
+    cdef unsigned char micros[20]
     cdef int size, place
     size = put_number(at, seconds // 3600, 2)
     at[size] = 58
@@ -63,22 +63,23 @@ cdef inline int put_clock(unsigned char* at, int64_t seconds, int64_t fraction, 
 
 
 cdef inline int put_day_text(unsigned char* at, int year, int month, int day) noexcept nogil:
-    put_number(at, year, 4)
-    at[4] = 45
-    put_number(at + 5, month, 2)
-    at[7] = 45
-    put_number(at + 8, day, 2)
-    return 10
+    cdef int size = put_number(at, year, 4)
+    at[size] = 45
+    put_number(at + size + 1, month, 2)
+    at[size + 3] = 45
+    put_number(at + size + 4, day, 2)
+    return size + 6
 
 
 cdef inline int put_date(Out* out, Column* column, int year, int month, int day) except -1:
     """1 where the column's rule is to refuse a day that there is not."""
     cdef int64_t found
+    cdef int size
     if column.zero == AS_TEXT:
-        reserve(out, 14)
-        be4(out.data + out.size, 10)
-        put_day_text(out.data + out.size + 4, year, month, day)
-        out.size += 14
+        reserve(out, 32)
+        size = put_day_text(out.data + out.size + 4, year, month, day)
+        be4(out.data + out.size, size)
+        out.size += 4 + size
         return 0
     found = day_of(year, month, day)
     if found != NO_DAY:
@@ -92,7 +93,7 @@ cdef inline int put_moment(Out* out, Column* column, int year, int month, int da
     cdef int64_t found
     cdef int size
     if column.zero == AS_TEXT:
-        reserve(out, 48)
+        reserve(out, 64)
         size = put_day_text(out.data + out.size + 4, year, month, day)
         out.data[out.size + 4 + size] = 32
         size += 1 + put_clock(out.data + out.size + 5 + size, seconds, fraction, column.digits)

@@ -5,6 +5,7 @@ read: those that begin and end transactions among them, so the rows in between a
 """
 
 from binascii import crc32
+from struct import error as StructError
 
 from cpython.buffer cimport PyBUF_READ
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -45,7 +46,10 @@ cdef class LogTable:
     cdef readonly object subject
     cdef readonly Py_ssize_t whole
 
-    def __cinit__(self, Columns columns, subject):
+    def __cinit__(self, Columns columns not None, subject):
+        cdef int place
+        for place in range(columns.count):
+            _check_column(&columns.at[place])
         self._columns, self.subject = columns, subject
 
     def __dealloc__(self):
@@ -64,6 +68,25 @@ cdef class LogTable:
         return rows, ops
 
 
+cdef int _check_column(Column* column) except -1:
+    """What the loop relies on: a column of a result, too, is a Column, and does not say how it lies in a log."""
+    cdef Op op = column.op
+    cdef int least = 1, most = 8
+    if op >= DATE or op == DECIMAL and column.digits + column.scale:
+        return 0
+    if op == INT2:
+        most = 2
+    elif op == INT4 or op == BYTES or op == PADDED or op == TEXT:
+        most = 4
+    elif op == FLOAT4 or op == FLOAT8:
+        least = most = 4 if op == FLOAT4 else 8
+    elif op == YEAR:
+        most = 1
+    if op == DECIMAL or not least <= column.size <= most:
+        raise Unserved("a column does not say how it lies in a log")
+    return 0
+
+
 cdef void _drop(Out* out, Py_ssize_t size) noexcept:
     cdef Py_ssize_t left = out.size - size
     if left:
@@ -74,33 +97,42 @@ cdef void _drop(Out* out, Py_ssize_t size) noexcept:
 
 
 cdef class LogRows:
-    """`checksums`: whether events carry them. `offset`: the place in the file behind the last event, of which events
+    """For one thread, and of no use any more once it has raised.
+
+    `checksums`: whether events carry them. `offset`: the place in the file behind the last event, of which events
     tell the lower 32 bits. `count` and `size`: rows and bytes that are held, `whole` of them of ended transactions.
-    `refused`: (subject, op, mask of the columns that are there, the row's image, the column's name, why).
+    `refused`: (subject, op, mask of the columns that are there, the row's image, the column's name, why); whoever takes
+    rows takes and clears them, too.
     """
 
     cdef Packets _packets
     cdef dict _known, _by_number
-    cdef list _touched
+    cdef list _touched, _emptied
     cdef object _inflate
     cdef bytes _last_map
     cdef object _last_table
     cdef str _reason
-    cdef Py_ssize_t _most_rows, _most_bytes
+    cdef Py_ssize_t _most_rows, _most_bytes, _refused_size
     cdef int64_t _offset
+    cdef bint _spoiled
     cdef public bint checksums
     cdef readonly Py_ssize_t count, size, whole
     cdef readonly list refused
 
-    def __cinit__(self, Packets packets, inflate, Py_ssize_t most_rows, Py_ssize_t most_bytes):
+    def __cinit__(self, Packets packets not None, inflate, Py_ssize_t most_rows, Py_ssize_t most_bytes):
         self._packets, self._inflate = packets, inflate
         self._most_rows, self._most_bytes = most_rows, most_bytes
-        self._known, self._by_number, self._touched = {}, {}, []
+        self._known, self._by_number, self._touched, self._emptied = {}, {}, [], []
         self.refused = []
 
     @property
     def enough(self) -> bool:
-        return self.count >= self._most_rows or self.size >= self._most_bytes
+        return self._enough()
+
+    cdef bint _enough(self) noexcept:
+        cdef Py_ssize_t refused = len(self.refused)
+        return (self.count + refused >= self._most_rows
+                or self.size + (self._refused_size if refused else 0) >= self._most_bytes)
 
     @property
     def offset(self) -> int:
@@ -110,7 +142,7 @@ cdef class LogRows:
     def offset(self, value):
         self._offset = value
 
-    def announce(self, bytes body, table):
+    def announce(self, bytes body not None, table):
         """What a TABLE_MAP of these words stands for: a LogTable, or None for a table whose rows are passed over."""
         if table is not None and not isinstance(table, LogTable):
             raise TypeError("a LogTable or None")
@@ -130,12 +162,13 @@ cdef class LogRows:
         or where more has to be received first."""
         cdef const unsigned char* at
         cdef Py_ssize_t size
-        while not self.enough and self._packets.next(&at, &size):
+        while not self._enough() and self._packets.next(&at, &size):
             if not self._taken(at, size):
                 return PyBytes_FromStringAndSize(<const char*> at, size)
+        self._sound()
         return None
 
-    def read(self, bytes event) -> bool:
+    def read(self, bytes event not None) -> bool:
         """Take an event that came inside of another one, without a checksum; whether it is for this class."""
         cdef bint checksums = self.checksums
         cdef int64_t offset = self._offset
@@ -152,14 +185,22 @@ cdef class LogRows:
         for table in self._touched:
             table.whole, table._whole_size = table._ops.size, table._out.size
         self.whole = self.count
+        if len(self._by_number) > 10_000:
+            self._by_number.clear()  # every statement announces its tables anew
 
     def take(self, bint whole) -> list:
         """(subject, rows, ops) of each table that has some, of ended transactions only or all of them."""
         cdef LogTable table
+        self._sound()
         found, left = [], []
         self.count = self.size = 0
+        for table in self._emptied:
+            if table._ops.size == 0:  # and nothing came since: of many tables most would keep their memory in vain
+                release(&table._out)
+                release(&table._ops)
+        self._emptied = self._touched
         for table in self._touched:
-            if table.whole or not whole:
+            if table._ops.size and (table.whole or not whole):
                 found.append((table.subject, *table.take(whole)))
             if table._ops.size:
                 left.append(table)
@@ -175,6 +216,7 @@ cdef class LogRows:
         """Whether the packet was an event for this class, and has been read."""
         cdef int kind
         cdef Py_ssize_t body
+        self._sound()
         if size < 1 + HEADER or at[0] != 0:
             return False
         at += 1
@@ -186,15 +228,22 @@ cdef class LogRows:
         if not (kind == TABLE_MAP or FIRST_1 <= kind < FIRST_1 + 3 or FIRST_2 <= kind < FIRST_2 + 3
                 or FIRST_SQUEEZED_1 <= kind < FIRST_SQUEEZED_2 + 3):
             return False
+        cdef bint taken
+        self._spoiled = True
         body = size - HEADER
         if self.checksums:
             self._check(at, size)
             body -= 4
         if body < 8:
             raise Broken("an event is too short")
-        if kind == TABLE_MAP:
-            return self._map(at + HEADER, body)
-        return self._rows(kind, at + HEADER, body)
+        taken = self._map(at + HEADER, body) if kind == TABLE_MAP else self._rows(kind, at + HEADER, body)
+        self._spoiled = False
+        return taken
+
+    cdef int _sound(self) except -1:
+        if self._spoiled:
+            raise Broken("an event before could not be read")
+        return 0
 
     cdef void _pass(self, int kind, const unsigned char* at, Py_ssize_t size) noexcept:
         cdef uint32_t end = <uint32_t> read_le(at + 13, 4)
@@ -250,6 +299,8 @@ cdef class LogRows:
         cdef bytes inflated
         if squeezed:
             inflated = self._inflate(PyBytes_FromStringAndSize(<const char*> at, end - at))
+            if inflated is None:
+                raise TypeError("what inflates gives bytes")
             at = <const unsigned char*> PyBytes_AS_STRING(inflated)
             end = at + PyBytes_GET_SIZE(inflated)
         self._images(table, what, masks, at, end)
@@ -288,6 +339,8 @@ cdef class LogRows:
                 if at >= end:
                     raise Broken("an update has no row after it")
                 at = self._image(table, masks + turn * mask, at, end, what == 2 or (what == 1 and turn == 0))
+                if at == image:
+                    raise Broken("a row has no bytes")  # and there would be no end of them
                 if self._reason is not None:
                     table._out.size = start
                     if turn == images - 1:
@@ -322,7 +375,10 @@ cdef class LogRows:
 
     cdef int _refuse(self, LogTable table, str op, bytes mask, bytes image) except -1:
         column, reason = self._reason.split(": ", 1)
+        if not self.refused:
+            self._refused_size = 0
         self.refused.append((table.subject, op, mask, image, column, reason))
+        self._refused_size += len(image)
         return 0
 
     cdef const unsigned char* _image(self, LogTable table, const unsigned char* mask, const unsigned char* at,
@@ -414,6 +470,11 @@ cdef class LogRows:
         except UnicodeError as error:
             self._reason = f"{columns.names[place]}: it is no text in its character set: {error}"
             return True
+        except (ValueError, IndexError, OverflowError, StructError) as error:
+            raise Broken(f"column {columns.names[place]} cannot be read: {error}") from error
+        if length > MOST_TEXT:
+            self._reason = f"{columns.names[place]}: it is a text of {length} bytes"
+            return True
         put_bytes(out, <const unsigned char*> encoded, length)
         return False
 
@@ -495,10 +556,12 @@ cdef inline int _group(unsigned char* digits, const unsigned char* at, int size,
     return 0
 
 
-cdef inline int64_t _fraction(const unsigned char* at, int digits) noexcept:
-    """Microseconds of a fraction of so many digits; a byte holds two of them."""
-    cdef int64_t value = <int64_t> read_be(at, (digits + 1) // 2)
-    return value * 10000 if digits in (1, 2) else value * 100 if digits in (3, 4) else value
+cdef inline int64_t _fraction(uint64_t value, int bytes_) except -1:
+    """Microseconds of a fraction that lies in so many bytes, of which each holds two digits."""
+    cdef int64_t micros = <int64_t> value * (10000 if bytes_ == 1 else 100 if bytes_ == 2 else 1)
+    if micros >= 1000000:
+        raise Broken("a fraction of a second is none")
+    return micros
 
 
 cdef Py_ssize_t _moment(Out* out, Column* column, const unsigned char* at, Py_ssize_t left, bint* refused) except -1:
@@ -515,20 +578,21 @@ cdef Py_ssize_t _moment(Out* out, Column* column, const unsigned char* at, Py_ss
         refused[0] = put_date(out, column, <int> (value >> 9), <int> (value >> 5 & 15), <int> (value & 31))
     elif op == DATETIME:
         value = <int64_t> read_be(at, 5) - 0x8000000000
+        if value < 0:
+            raise Broken("a moment is none")
         day = value >> 17
         refused[0] = put_moment(
             out, column, <int> ((day >> 5) // 13), <int> ((day >> 5) % 13), <int> (day & 31),
-            ((value >> 12 & 31) * 60 + (value >> 6 & 63)) * 60 + (value & 63), _fraction(at + 5, digits),
+            ((value >> 12 & 31) * 60 + (value >> 6 & 63)) * 60 + (value & 63), _fraction(read_be(at + 5, more), more),
         )
     elif op == TIMESTAMP:
-        refused[0] = put_unix(out, column, <int64_t> read_be(at, 4), _fraction(at + 4, digits))
+        refused[0] = put_unix(out, column, <int64_t> read_be(at, 4), _fraction(read_be(at + 4, more), more))
     elif op == OLD_TIMESTAMP:
         refused[0] = put_unix(out, column, <int64_t> read_le(at, 4), 0)
     elif op == TIME:
         # Clock and fraction are one number, whose middle is zero time.
         value = <int64_t> read_be(at, 3 + more) - (<int64_t> 0x800000 << 8 * more)
-        fraction = (value if value >= 0 else -value) & ((<int64_t> 1 << 8 * more) - 1)
-        fraction = fraction * 10000 if more == 1 else fraction * 100 if more == 2 else fraction
+        fraction = _fraction((value if value >= 0 else -value) & ((<int64_t> 1 << 8 * more) - 1), more)
         day = (value if value >= 0 else -value) >> 8 * more
         put_span(out, value < 0, ((day >> 12 & 0x3FF) * 60 + (day >> 6 & 63)) * 60 + (day & 63), fraction, digits)
     elif op == OLD_TIME:

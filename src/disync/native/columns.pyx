@@ -49,7 +49,9 @@ cdef int _check(Column* column, extra) except -1:
     """What the loops rely on and do not ask again."""
     if not 0 <= column.size <= 8 or not 0 <= column.digits <= 65 or not 0 <= column.scale <= 65:
         raise Unserved("a column cannot be so large")
-    if column.op in (DATETIME, TIMESTAMP, TIME) and column.digits > 6:
+    if not 0 <= column.width <= 0xFFFF:
+        raise Unserved("a binary value cannot be so wide")
+    if column.op >= DATE and column.digits > 6:
         raise Unserved("a fraction of a second has six digits at most")
     if column.op in (ENUM, SET) and not (isinstance(extra, list) and all(type(one) is bytes for one in extra)):
         raise Unserved("an ENUM or SET needs its labels")

@@ -8,7 +8,8 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy
 
 from disync.native.out cimport *
-from disync.native.walk cimport Field, walk
+from disync.native.siphash cimport Sip, sip_begin, sip_bytes, sip_end
+from disync.native.walk cimport Field, find, walk
 
 from disync.native.packets import Broken
 
@@ -37,27 +38,30 @@ cdef class Fold:
 
     `keys`: places of the key's fields among `width`; `compared`: for each "plain" (byte by byte), "numeric" (1.5 is
     1.50) or "float" (0 is -0). `ignore`: an insert of a key that is there counts for nothing, so that rows which inserts
-    alone have made are kept apart (`live(new=True)`).
+    alone have made are kept apart (`live(new=True)`). For one thread, and of no use any more once it has raised.
     """
 
     cdef State* _states
     cdef Py_ssize_t _count, _room, _left
     cdef uint32_t* _index
-    cdef uint64_t _mask, _seed
-    cdef int _width, _key_count
+    cdef uint64_t _mask
+    cdef Sip _seeded
+    cdef int _width, _key_count, _key_end
     cdef int* _keys
     cdef Compared* _compared
     cdef Field* _fields
     cdef Field* _after
     cdef Field* _others
-    cdef bint _ignore
+    cdef bint _ignore, _spoiled
     cdef list _blocks
 
     def __cinit__(self, int width, keys, compared, bint ignore):
         cdef int place
         if not keys or len(keys) != len(compared) or any(not 0 <= key < width for key in keys):
             raise Broken("rows come without their key")
-        self._width, self._key_count, self._ignore = width, len(keys), ignore
+        if width > 0xFFFF:
+            raise Broken("no rows are so wide")
+        self._width, self._key_count, self._key_end, self._ignore = width, len(keys), max(keys) + 1, ignore
         self._keys = <int*> calloc(self._key_count, sizeof(int))
         self._compared = <Compared*> calloc(self._key_count, sizeof(Compared))
         self._fields = <Field*> calloc(width, sizeof(Field))
@@ -70,8 +74,7 @@ cdef class Fold:
         for place in range(self._key_count):
             self._keys[place] = keys[place]
             self._compared[place] = _COMPARED[compared[place]]
-        # Whoever chooses keys must not be able to choose where they fall.
-        self._seed = getrandbits(64)
+        sip_begin(&self._seeded, getrandbits(64), getrandbits(64))
         self._blocks = []
 
     def __dealloc__(self):
@@ -86,7 +89,7 @@ cdef class Fold:
     def __len__(self) -> int:
         return self._left
 
-    def take(self, bytes rows, bytes ops=None) -> list:
+    def take(self, bytes rows not None, bytes ops=None) -> list:
         """Fold rows in; None for `ops`: all of them inserted. Returns those that have a null in their key."""
         cdef const unsigned char* at = <const unsigned char*> PyBytes_AS_STRING(rows)
         cdef const unsigned char* end = at + PyBytes_GET_SIZE(rows)
@@ -96,11 +99,15 @@ cdef class Fold:
         cdef unsigned char kind
         cdef bint moved, paired
         refused = []
+        self._sound()
+        self._spoiled = True
         self._blocks.append(rows)
         while at < end:
             if op != NULL and place >= count:
                 raise Broken("there are more rows than changes")
             kind = op[place] if op != NULL else b"I"[0]
+            if kind not in b"IBUD":
+                raise Broken(f"there is no change of kind {kind}")
             size = self._walked(at, end, self._fields)
             paired = kind == b"B"[0] and place + 1 < count and op[place + 1] == b"U"[0]
             moved = False
@@ -122,6 +129,7 @@ cdef class Fold:
             place += 1
         if op != NULL and place != count:
             raise Broken("there are fewer rows than changes")
+        self._spoiled = False
         return refused
 
     def gone(self) -> bytes:
@@ -133,12 +141,13 @@ cdef class Fold:
         cdef Field* field
         out.data = NULL
         out.size = out.room = 0
+        self._sound()
         try:
             for place in range(self._count):
                 state = &self._states[place]
                 if state.holds & (PAST | LIVE):
                     continue
-                walk(state.row, state.row + state.size, self._width, self._fields)
+                find(state.row, self._key_end, self._fields)
                 reserve(&out, 2)
                 be2(out.data + out.size, <uint16_t> self._key_count)
                 out.size += 2
@@ -156,6 +165,7 @@ cdef class Fold:
         """Rows that are there at the end: those that inserts alone made (where conflicts are ignored), or the others."""
         cdef Py_ssize_t place, size = 0
         cdef int wanted = LIVE | (NEW if new else 0)
+        self._sound()
         for place in range(self._count):
             if self._states[place].holds & (LIVE | NEW | PAST) == wanted:
                 size += self._states[place].size
@@ -166,6 +176,11 @@ cdef class Fold:
                 memcpy(at, self._states[place].row, self._states[place].size)
                 at += self._states[place].size
         return found
+
+    cdef int _sound(self) except -1:
+        if self._spoiled:
+            raise Broken("changes before could not be read")
+        return 0
 
     cdef Py_ssize_t _walked(self, const unsigned char* at, const unsigned char* end, Field* fields) except -1:
         cdef Py_ssize_t size = walk(at, end, self._width, fields)
@@ -211,19 +226,20 @@ cdef class Fold:
         return True
 
     cdef uint64_t _hash(self) noexcept:
-        cdef uint64_t found = self._seed
+        """Of what `_equal` compares."""
+        cdef Sip sip = self._seeded
         cdef int key
         cdef Field* field
         for key in range(self._key_count):
             field = &self._fields[self._keys[key]]
             if self._compared[key] == NUMERIC and field.size >= 8:
-                found = _mixed(found, field.at, 6)
-                found = _mixed(found, field.at + 8, field.size - 8)
+                sip_bytes(&sip, field.at, 6)
+                sip_bytes(&sip, field.at + 8, field.size - 8)
             elif self._compared[key] == FLOAT and _is_zero(field):
-                found = _mixed(found, field.at, 0)
+                sip_bytes(&sip, field.at, 0)
             else:
-                found = _mixed(found, field.at, field.size)
-        return found
+                sip_bytes(&sip, field.at, field.size)
+        return sip_end(&sip)
 
     cdef bint _equal(self, Field* some, Field* others) noexcept:
         cdef int key
@@ -252,7 +268,7 @@ cdef class Fold:
         while self._index[slot]:
             state = &self._states[self._index[slot] - 1]
             if state.hash == hash_:
-                walk(state.row, state.row + state.size, self._width, self._others)
+                find(state.row, self._key_end, self._others)
                 if self._equal(self._fields, self._others):
                     return state
             slot = (slot + 1) & self._mask
@@ -310,17 +326,3 @@ cdef inline bint _is_zero(Field* field) noexcept nogil:
         if field.at[place]:
             return False
     return True
-
-
-cdef inline uint64_t _mixed(uint64_t seed, const unsigned char* at, Py_ssize_t size) noexcept nogil:
-    cdef uint64_t word
-    seed ^= <uint64_t> size * 0x9E3779B97F4A7C15u
-    while size > 0:
-        word = 0
-        memcpy(&word, at, 8 if size >= 8 else size)
-        seed = (seed ^ word) * 0xD6E8FEB86659FD93u
-        seed ^= seed >> 32
-        at += 8
-        size -= 8
-    seed *= 0xD6E8FEB86659FD93u
-    return seed ^ (seed >> 29)

@@ -6,6 +6,10 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 
+cdef enum:
+    MOST_TEXT = 0x3FFFFFFF  # bytes: PostgreSQL has no longer fields; what is not decoded is bounded by its packet
+
+
 cdef struct Out:
     unsigned char* data
     Py_ssize_t size

@@ -13,19 +13,20 @@ cdef enum:
 
 
 class Broken(ValueError):
-    """What a server sent breaks its own protocol."""
+    """What a server sent breaks its own protocol. Whatever raised this is of no use any more, and says so when asked."""
 
 
 cdef class Packets:
-    """Holds what has been received and not been read. One packet at a time is whole and in one piece."""
+    """Holds what has been received and not been read. One packet at a time is whole and in one piece; one of more than
+    `most` bytes is refused before it has come."""
 
-    def __cinit__(self, int sequence=1):
+    def __cinit__(self, int sequence=1, Py_ssize_t most=1 << 30):
         self._data = <unsigned char*> malloc(CHUNK)
         if self._data == NULL:
             raise MemoryError()
         self._room = CHUNK
         self._start = self._stop = 0
-        self._sequence = sequence
+        self._sequence, self._most = sequence, most
 
     def __dealloc__(self):
         free(self._data)
@@ -33,11 +34,15 @@ cdef class Packets:
     def receive(self, into) -> int:
         """Call `into` with room for more bytes, as a socket's recv_into; returns how many came, 0 at the end."""
         cdef Py_ssize_t came
+        if self._receiving:
+            raise Broken("bytes are being received already")  # and would be moved away from under their receiver
         self._make_room()
         view = PyMemoryView_FromMemory(<char*> self._data + self._stop, self._room - self._stop, PyBUF_WRITE)
+        self._receiving = True
         try:
             came = into(view)
         finally:
+            self._receiving = False
             view.release()
         if came < 0 or came > self._room - self._stop:
             raise Broken("more bytes came than there was room for")
@@ -60,6 +65,8 @@ cdef class Packets:
             if self._stop - place < HEADER:
                 return 0
             length = self._data[place] | (self._data[place + 1] << 8) | (self._data[place + 2] << 16)
+            if place - self._start - HEADER * pieces + length > self._most:
+                raise Broken(f"a packet has more than {self._most} bytes")
             if self._stop - place - HEADER < length:
                 return 0
             place += HEADER + length
@@ -77,14 +84,15 @@ cdef class Packets:
     cdef int _count(self, int pieces) except -1:
         """Every packet has the number after the one before it; a server may begin anew for its last words."""
         cdef Py_ssize_t place = self._start
-        cdef int piece
+        cdef int piece, sequence = self._sequence
         for piece in range(pieces):
-            if self._data[place + 3] != self._sequence:
+            if self._data[place + 3] != sequence:
                 if self._data[place + 3] != 0:
                     raise Broken("a packet was lost")
-                self._sequence = 0
-            self._sequence = (self._sequence + 1) & 0xFF
+                sequence = 0
+            sequence = (sequence + 1) & 0xFF
             place += HEADER + MOST
+        self._sequence = sequence
         return 0
 
     cdef void _join(self, int pieces) noexcept:

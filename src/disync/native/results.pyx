@@ -2,6 +2,8 @@
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.float cimport FLT_MAX
+from libc.math cimport HUGE_VAL
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -18,6 +20,10 @@ cdef extern from "Python.h":
     double PyOS_string_to_double(const char* text, char** end, void* overflow) except? -1.0
 
 
+cdef enum:
+    MOST_COLUMNS = 0xFFFF
+
+
 cdef struct Cell:
     const unsigned char* data  # NULL: null
     Py_ssize_t size
@@ -25,7 +31,8 @@ cdef struct Cell:
 
 cdef class ResultRows:
     """The rows of one result. `columns` are its first ones, which become fields; `keys`, anywhere in it, are kept of the
-    last row as the server wrote them. `refused`: (the row's cells, the column's name, why) of rows that cannot be had.
+    last row as the server wrote them. `refused`: (the row's cells, the column's name, why) of rows that cannot be had;
+    whoever takes rows takes and clears them, too. For one thread, and of no use any more once it has raised.
     """
 
     cdef Packets _packets
@@ -35,15 +42,17 @@ cdef class ResultRows:
     cdef list _keys
     cdef Out _out
     cdef str _reason
+    cdef Py_ssize_t _refused_size
+    cdef bint _spoiled
     cdef readonly Py_ssize_t count
     cdef readonly Py_ssize_t total
     cdef readonly tuple last
     cdef readonly list refused
     cdef readonly bytes ending
 
-    def __cinit__(self, Packets packets, Columns columns, int width, keys):
-        if width < columns.count or any(not 0 <= key < width for key in keys):
-            raise Unserved("a result has fewer columns than were asked for")
+    def __cinit__(self, Packets packets not None, Columns columns not None, width, keys):
+        if not columns.count <= width <= MOST_COLUMNS or any(not 0 <= key < width for key in keys):
+            raise Unserved("a result has other columns than were asked for")
         self._packets, self._columns, self._width, self._keys = packets, columns, width, list(keys)
         self._cells = <Cell*> calloc(width or 1, sizeof(Cell))
         if self._cells == NULL:
@@ -64,26 +73,36 @@ cdef class ResultRows:
         packet that ended it)."""
         cdef const unsigned char* at
         cdef Py_ssize_t size, before = self.total
-        cdef bint enough = False
+        cdef bint enough = self.ending is not None
+        self._sound()
+        self._spoiled = True
         while not enough and self._packets.next(&at, &size):
             if size < 9 and size and at[0] == 0xFE or size and at[0] == 0xFF:
                 self.ending = PyBytes_FromStringAndSize(<const char*> at, size)
                 enough = True
             else:
                 self._row(at, size)
-                enough = self.count >= most_rows or self._out.size >= most_bytes
+                enough = (self.count + len(self.refused) >= most_rows
+                          or self._out.size + self._refused_size >= most_bytes)
         if self.total != before:
             self.last = tuple(self._cell(key) for key in self._keys)
+        self._spoiled = False
         return enough
 
     def take(self) -> bytes:
         """The rows read since the last time."""
+        self._sound()
         found = PyBytes_FromStringAndSize(<const char*> self._out.data, self._out.size)
-        self._out.size = 0
+        self._out.size = self._refused_size = 0
         self.count = 0
         if self._out.room > 1 << 25:
             release(&self._out)
         return found
+
+    cdef int _sound(self) except -1:
+        if self._spoiled:
+            raise Broken("a row before could not be read")
+        return 0
 
     cdef object _cell(self, int place):
         cdef Cell* cell = &self._cells[place]
@@ -104,6 +123,7 @@ cdef class ResultRows:
                 self._out.size = start
                 cells = tuple(self._cell(other) for other in range(self._columns.count))
                 self.refused.append((cells, self._columns.names[place], self._reason))
+                self._refused_size += size
                 return 0
         self.count += 1
         return 0
@@ -144,11 +164,11 @@ cdef class ResultRows:
         if op == BYTES:
             put_bytes(&self._out, data, size)
         elif op == INT2 or op == YEAR:
-            put_int2(&self._out, _integer(data, size))
+            put_int2(&self._out, _integer(data, size, 0x7FFF))
         elif op == INT4:
-            put_int4(&self._out, _integer(data, size))
+            put_int4(&self._out, _integer(data, size, 0x7FFFFFFF))
         elif op == INT8:
-            put_int8(&self._out, _integer(data, size))
+            put_int8(&self._out, _integer(data, size, 0x7FFFFFFFFFFFFFFF))
         elif op == DECIMAL or op == UNSIGNED:
             _decimal(&self._out, data, size)
         elif op == DATE or op == DATETIME or op == TIMESTAMP:
@@ -156,7 +176,7 @@ cdef class ResultRows:
         elif op == FLOAT8:
             put_float8(&self._out, _double(data, size))
         elif op == FLOAT4:
-            put_float4(&self._out, <float> _double(data, size))
+            put_float4(&self._out, _float(data, size))
         elif op == TEXT:
             return self._text(self._columns.extras[place], data, size)
         else:
@@ -172,6 +192,9 @@ cdef class ResultRows:
         except UnicodeError as error:
             self._reason = f"it is no text in its character set: {error}"
             return 1
+        if length > MOST_TEXT:
+            self._reason = f"it is a text of {length} bytes"
+            return 1
         put_bytes(&self._out, <const unsigned char*> encoded, length)
         return 0
 
@@ -182,14 +205,14 @@ cdef class ResultRows:
         cdef Py_ssize_t place
         if size < 10 or data[4] != 45 or data[7] != 45:
             raise Broken("a date is none")
-        year, month, day = <int> _integer(data, 4), <int> _integer(data + 5, 2), <int> _integer(data + 8, 2)
+        year, month, day = _digits(data, 4), _digits(data + 5, 2), _digits(data + 8, 2)
         if column.op == DATE:
             if put_date(&self._out, column, year, month, day):
                 return self._no_day()
             return 0
         if size < 19 or size > 26 or size == 20 or data[10] != 32 or data[13] != 58 or data[16] != 58:
             raise Broken("a moment is none")
-        seconds = (_integer(data + 11, 2) * 60 + _integer(data + 14, 2)) * 60 + _integer(data + 17, 2)
+        seconds = (_digits(data + 11, 2) * 60 + _digits(data + 14, 2)) * 60 + _digits(data + 17, 2)
         for place in range(20, 26):
             fraction = fraction * 10 + (_digit(data[place]) if place < size else 0)
         if put_moment(&self._out, column, year, month, day, seconds, fraction):
@@ -207,18 +230,30 @@ cdef inline int _digit(unsigned char byte) except -1:
     return byte - 48
 
 
-cdef inline int64_t _integer(const unsigned char* data, Py_ssize_t size) except? -1:
+cdef inline int _digits(const unsigned char* data, int count) except -1:
+    cdef int value = 0, at
+    for at in range(count):
+        value = value * 10 + _digit(data[at])
+    return value
+
+
+cdef inline int64_t _integer(const unsigned char* data, Py_ssize_t size, uint64_t most) except? -1:
+    """A number up to `most`; of the negative ones there is one more."""
     cdef uint64_t value = 0
     cdef Py_ssize_t at = 0
     cdef bint negative = size > 0 and data[0] == 45
     if negative:
         at = 1
-    if size == at or size > 20:
+    if size == at:
         raise Broken("a number is none")
+    while size - at > 19 and data[at] == 48:
+        at += 1  # ZEROFILL
+    if size - at > 19:
+        raise Broken("a number is too large for its column")
     while at < size:
         value = value * 10 + <uint64_t> _digit(data[at])
         at += 1
-    if value > <uint64_t> 0x7FFFFFFFFFFFFFFF + negative:
+    if value > most + negative:
         raise Broken("a number is too large for its column")
     return <int64_t> (0 - value) if negative else <int64_t> value
 
@@ -230,7 +265,7 @@ cdef int _decimal(Out* out, const unsigned char* data, Py_ssize_t size) except -
         data += 1
         size -= 1
         point = size
-    if size == 0 or size > 100:
+    if size == 0 or size > 300:  # ZEROFILL makes them up to 255 wide
         raise Broken("a number is none")
     for at in range(size):
         if data[at] == 46 and point == size:
@@ -250,10 +285,20 @@ cdef double _double(const unsigned char* data, Py_ssize_t size) except? -1.0:
         raise Broken("a number is none")
     memcpy(text, data, size)
     text[size] = 0
-    value = PyOS_string_to_double(text, &end, NULL)
+    try:
+        value = PyOS_string_to_double(text, &end, NULL)
+    except ValueError:
+        raise Broken("a number is none") from None
     if end != text + size:
         raise Broken("a number is none")
     return value
+
+
+cdef float _float(const unsigned char* data, Py_ssize_t size) except? -1.0:
+    cdef double value = _double(data, size)
+    if FLT_MAX < (value if value >= 0 else -value) < HUGE_VAL:
+        raise Broken("a number is too large for its column")
+    return <float> value
 
 
 cdef int _bits(Out* out, Op op, const unsigned char* data, Py_ssize_t size) except -1:

@@ -18,7 +18,7 @@ cdef class _Walk:
     cdef int width
     cdef Field* fields
 
-    def __cinit__(self, const unsigned char[::1] data):
+    def __cinit__(self, const unsigned char[::1] data not None):
         self._data, self.size = data, data.shape[0]
         if self.size == 1:
             raise Broken("rows break off")
@@ -68,7 +68,7 @@ def project(data, places) -> bytes:
     cdef list wanted = list(places)
     out.data = NULL
     out.size = out.room = 0
-    if rows.size and any(not 0 <= one < rows.width for one in wanted):
+    if len(wanted) > 0xFFFF or rows.size and any(not 0 <= one < rows.width for one in wanted):
         raise Broken("rows have fewer fields than were asked for")
     try:
         while rows.step():

@@ -10,6 +10,17 @@ cdef struct Field:
     int32_t size              # -1: null
 
 
+cdef inline void find(const unsigned char* at, int count, Field* fields) noexcept nogil:
+    """Where the first fields of a tuple are that has been walked over before."""
+    cdef int place
+    at += 2
+    for place in range(count):
+        fields[place].size = <int32_t> read_be4(at)
+        fields[place].at = at = at + 4
+        if fields[place].size > 0:
+            at += fields[place].size
+
+
 cdef inline Py_ssize_t walk(const unsigned char* at, const unsigned char* end, int width, Field* fields) noexcept nogil:
     """Where the fields of the tuple at `at` are; returns the tuple's size, or -1 if it is none of `width` fields."""
     cdef const unsigned char* start = at
