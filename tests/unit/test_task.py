@@ -307,10 +307,51 @@ def test_a_position_is_never_saved_with_rows_that_lie_beyond_it(memory: Memory) 
     assert copied() == list(range(7 * 12))
 
 
+class Pieces(Transactions):
+    """The same, but no batch carries the place behind its transaction: an Idle tells it, and the next one begins."""
+
+    def changes(self, stream: Split, after: Position) -> Iterator[Event]:
+        for number in range(int(after), self._count):
+            for part in range(3):
+                rows = [(number * 12 + part * 4 + i, "x") for i in range(4)]
+                yield Batch(TABLE, record_batch(TABLE, rows), b"IIII", Position(str(number)))
+            yield Idle(Position(str(number + 1)))
+
+
+def test_a_transaction_whose_end_is_told_by_itself_goes_with_no_row_of_the_next(memory: Memory) -> None:
+    ledger = Notebook()
+    for epoch in range(1, 30):
+        pipeline = plan(task(job(transactional=True), epoch=epoch))
+        stops_after = 1 + epoch % 5
+
+        class Failing(Pieces):
+            def changes(self, stream: Split, after: Position, limit: int = stops_after) -> Iterator[Event]:
+                for number, event in enumerate(super().changes(stream, after)):
+                    if number > limit:
+                        raise Unreachable("cut off")
+                    yield event
+
+        of = task(job(transactional=True), epoch=epoch)
+        try:
+            with Run(replace(pipeline, reader=Failing(7)), of, ledger, Held()) as run:
+                run.go()
+        except Unreachable:
+            done = int(ledger.checkpoints()["log"].position)
+            assert copied() == list(range(done * 12))
+    assert copied() == list(range(7 * 12))
+
+
 def test_a_table_that_is_gone_from_a_load_is_named(memory: Memory) -> None:
     ledger = Notebook()
     ledger.begin([], [Split("gone/0", Table("gone"))])
     assert "Table gone was to be loaded" in str(Running(task(job(follow=False)), ledger).end())
+
+
+def test_a_table_that_was_loaded_may_be_gone(memory: Memory) -> None:
+    ledger = Notebook()
+    ledger.begin([], [Split("gone/0", Table("gone"))])
+    ledger.save(Checkpoint("gone/0", Position(""), 1, done=True), [], Tally())
+    assert Running(task(job(follow=False)), ledger).end() is None
 
 
 def test_refused_rows_are_kept_and_counted_against_the_limit(memory: Memory) -> None:

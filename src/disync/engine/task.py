@@ -305,6 +305,8 @@ class SplitRun:
                 self._tally += Tally(rows_read=len(event.rows), rows_written=len(event.rows))
             case Idle():
                 pass
+        if event.position != self._position and not isinstance(event, Batch):
+            self._inside = False  # told that what was written is whole
         self._position = event.position
 
     def _write(self, batch: Batch) -> None:
