@@ -15,7 +15,7 @@ from disync.connectors import find
 from disync.connectors.postgres.config import address_of
 from disync.connectors.postgres.sql import Relation
 from disync.model.connector import Site
-from disync.model.data import Column, Table
+from disync.model.data import Column, Position, SchemaChange, Table
 from disync.model.errors import BadConfig, Unreachable
 from disync.model.types import Kind
 
@@ -175,6 +175,20 @@ def test_c94_a_run_that_goes_on_waits_for_the_column_that_its_log_will_bring(pla
     sink = place.sink(wider)
     sink.write(changes(("I", (1, "one"))))
     assert flush(sink, "2") == [] and place.rows() == [(1, "one")]
+
+
+def test_c94_a_run_that_goes_on_waits_for_the_type_that_its_log_will_bring(place: Place) -> None:
+    narrow = Table("t", (PEOPLE.columns[0], Column("v", Kind.STRING, length=5)), ("id",))
+    wide = replace(narrow, columns=(narrow.columns[0], replace(narrow.columns[1], length=50)))
+    flush(place.sink(narrow))
+    sink = place.sink(wide)
+    sink.alter(SchemaChange(narrow, wide, "MODIFYCOLUMN", "s", Position("2")))
+    sink.write(changes(("I", (1, "longer than five")), table=wide))
+    assert flush(sink, "2") == [] and place.rows("t") == [(1, "longer than five")]
+    with pytest.raises(BadConfig, match="column v: "):
+        place.writer(owner="another").prepare(
+            [replace(wide, columns=(wide.columns[0], Column("v", Kind.STRING, length=90)))]
+        )
 
 
 def test_c94_appending_needs_the_five_columns_and_nothing_unique(place: Place) -> None:

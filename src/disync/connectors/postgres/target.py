@@ -54,7 +54,8 @@ POSTGRESQL = Dialect("PostgreSQL")
 class Wish:
     """A table of the source and what is asked of its target. `append`: rows are added, never replaced.
 
-    `lenient`: a column that the target has not is left out, because the log of a run that goes on may still add it.
+    `lenient`: a column that the target has not is left out, and one that is narrower is let be, because the log of a
+    run that goes on may still add it or make it wider.
     """
 
     relation: Relation
@@ -172,7 +173,9 @@ def _problems(wish: Wish, target: Target) -> list[str]:
 
 def _column_problems(wish: Wish, column: Column, found: TargetColumn) -> list[str]:
     why = misfit(column, found.type)
-    problems = [f"column {column.name}: {why}"] if why else []
+    if why and wish.lenient:
+        log.warning("postgres.column_narrower", table=str(wish.relation), column=column.name, why=why)
+    problems = [f"column {column.name}: {why}"] if why and not wish.lenient else []
     keys = {key.lower() for key in wish.table.keys}
     if found.not_null and column.nullable and column.name.lower() not in keys:
         problems.append(
