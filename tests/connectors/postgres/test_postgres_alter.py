@@ -119,6 +119,20 @@ def test_c79_tables_are_renamed_and_swapped(place: Place, sink: Sink) -> None:
         sink.alter(SchemaChange(PEOPLE, other, "RENAMETABLE", "s", Position("2")))
 
 
+def test_c79_the_empty_table_that_a_later_run_has_made_gives_way_to_the_renamed_one(place: Place, sink: Sink) -> None:
+    other = replace(PEOPLE, name="other")
+    place.writer().prepare([other])
+    twice(sink, "RENAMETABLE", PEOPLE, other)
+    assert place.rows("other") == [(1, "one"), (2, "two")] and columns_of(place) == []
+
+
+def test_c82_a_type_is_widened_though_nobody_knows_any_more_what_it_was(place: Place, sink: Sink) -> None:
+    place.run("ALTER TABLE people ALTER name TYPE varchar(5)")
+    long = shaped(ID, replace(NAME, length=50))
+    twice(sink, "MODIFYCOLUMN", long, long)
+    assert columns_of(place)[1][1] == "character varying(50)"
+
+
 def test_a_new_key_is_for_the_owner_to_decide(place: Place, sink: Sink) -> None:
     with pytest.raises(BadConfig, match="The key of people is now"):
         sink.alter(SchemaChange(PEOPLE, replace(PEOPLE, keys=("name",)), "MODIFYCOLUMN", "s", Position("2")))

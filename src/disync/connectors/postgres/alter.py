@@ -38,10 +38,13 @@ def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish:
 
 
 def _rename_table(connection: Connection, before: Wish, after: Wish) -> None:
+    """A run that began after the source's renaming and before ours has made an empty table of that name: it goes."""
     if before.relation == after.relation or describe(connection, before.relation) is None:
         return
     if describe(connection, after.relation) is not None:
-        raise BadConfig(f"{before.relation} cannot be renamed to {after.relation}: that table is there already.")
+        if connection.execute(f"SELECT 1 FROM {after.relation} LIMIT 1".encode()).fetchone():
+            raise BadConfig(f"{before.relation} cannot be renamed to {after.relation}: that table is there already.")
+        connection.execute(f"DROP TABLE {after.relation}".encode())
     connection.execute(f"ALTER TABLE {before.relation} RENAME TO {quote(after.relation.name)}".encode())
 
 
@@ -58,6 +61,8 @@ def _columns(connection: Connection, dialect: Dialect, change: SchemaChange, aft
     target = _after_renames(target, renamed)
     actions += _dropped(change, renamed, target)
     actions += _added_and_modified(dialect, change, renamed, target)
+    if change.before.columns == change.after.columns:
+        actions += _outgrown(dialect, change, target)
     for action in actions:
         connection.execute(f"ALTER TABLE {after.relation} {action}".encode())
     _key_kept(change, after, describe(connection, after.relation) or target)
@@ -95,9 +100,19 @@ def _added_and_modified(dialect: Dialect, change: SchemaChange, renamed: dict[st
         if found is None:
             actions.append(f"ADD COLUMN {quote(column.name)} {kind}")
         elif was is not None and _modified(was, column, found.type, kind):
-            name = quote(found.name)
-            actions.append(f"ALTER COLUMN {name} TYPE {kind} USING {name}::{kind}")
+            actions.append(_retyped(found.name, kind))
     return actions
+
+
+def _outgrown(dialect: Dialect, change: SchemaChange, target: Target) -> list[str]:
+    """The change of a table that was read in its new shape already: from what it came nobody knows any more, but what
+    is too narrow for it has to follow."""
+    outgrown = [(c, found) for c in change.after.columns if (found := target.find(c.name)) and misfit(c, found.type)]
+    return [_retyped(found.name, type_of(column, dialect.numeric_digits)) for column, found in outgrown]
+
+
+def _retyped(name: str, kind: ColumnType) -> str:
+    return f"ALTER COLUMN {quote(name)} TYPE {kind} USING {quote(name)}::{kind}"
 
 
 def _modified(was: Column, column: Column, actual: ColumnType, wanted: ColumnType) -> bool:
