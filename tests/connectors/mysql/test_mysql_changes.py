@@ -164,6 +164,18 @@ def test_c15_columns_added_while_nobody_read(database: Database) -> None:
     reader.close()
 
 
+def test_c79_tables_renamed_and_dropped_while_nobody_read(database: Database) -> None:
+    """The target may have them still, under the names that they had."""
+    database.run(TABLE, "CREATE TABLE u (id INT PRIMARY KEY)", "CREATE TABLE w (id INT PRIMARY KEY)")
+    reader = database.reader()
+    first = reader.seek(reader.streams()[0], Start("latest"))
+    database.run("RENAME TABLE t TO s", "DROP TABLE u", "ALTER TABLE w RENAME TO x")
+    events = [e for e in Log(database, reader, first).schema_changes(3) if isinstance(e, SchemaChange)]
+    told = [(event.kind, event.before.name, event.after.name) for event in events]
+    assert told == [("RENAMETABLE", "t", "s"), ("DROPTABLE", "u", "u"), ("RENAMETABLE", "w", "x")]
+    reader.close()
+
+
 def test_columns_swapped_while_nobody_read_are_refused(database: Database) -> None:
     """The same number and types of columns, in another order: nothing in the log tells, so nothing is guessed."""
     database.run("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)")

@@ -57,11 +57,13 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
     empty = Table(schema.table_name(views.selection, name))
     if statement.verb == "TRUNCATE":
         return [Step("TRUNCATETABLE", old.table, (new or old).table)] if old else []
+    # A run that begins behind the place where a table lost its name has never seen it; the target may have it still.
+    unseen = name in views.altered
     if statement.verb == "DROP":
-        return [Step("DROPTABLE", old.table, empty)] if old else []
+        return [Step("DROPTABLE", old.table if old else empty, empty)] if old or unseen else []
     renames = dict(statement.renames)
     if name in renames and new is None:
-        return [_renamed(old, renames[name], views)] if old else []
+        return [_renamed(old.table if old else empty, renames[name], views)] if old or unseen else []
     if new is None:
         return []  # gone by now; the statement that took it away is still to come
     if statement.verb == "CREATE":
@@ -69,7 +71,7 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
     if old is None:
         came = any(target == name and source in views.known for source, target in statement.renames)
         return [] if came else [Step("CREATETABLE", empty, new.table)]
-    unseen = name in views.altered and statement.verb == "ALTER"
+    unseen = unseen and statement.verb == "ALTER"
     before = ddl.undone(statement, new.table) if unseen else old.table
     ways = ddl.steps(statement, before, new.table)
     if unseen and ddl.modifies(statement) and "MODIFYCOLUMN" not in [kind for kind, _ in ways]:
@@ -90,7 +92,7 @@ def _created(statement: Statement, name: Name, old: Shape | None, new: Shape, vi
     return [Step("DROPTABLE", old.table, empty), made] if statement.words[1:3] == ("OR", "REPLACE") else []
 
 
-def _renamed(old: Shape, target: Name, views: Views) -> Step:
+def _renamed(old: Table, target: Name, views: Views) -> Step:
     there = views.described.get(target)
-    renamed = there.table if there else replace(old.table, name=schema.table_name(views.selection, target))
-    return Step("RENAMETABLE", old.table, renamed)
+    renamed = there.table if there else replace(old, name=schema.table_name(views.selection, target))
+    return Step("RENAMETABLE", old, renamed)
