@@ -10,7 +10,8 @@ from place import PEOPLE, Place, changes, flush, load
 
 from disync.model.connector import Sink
 from disync.model.data import Column, Position, SchemaChange, Table
-from disync.model.errors import BadConfig
+from disync.model.errors import BadConfig, Unreachable
+from disync.model.run import Split
 from disync.model.types import Kind
 
 ID, NAME = PEOPLE.columns
@@ -131,6 +132,15 @@ def test_c82_a_type_is_widened_though_nobody_knows_any_more_what_it_was(place: P
     long = shaped(ID, replace(NAME, length=50))
     twice(sink, "MODIFYCOLUMN", long, long)
     assert columns_of(place)[1][1] == "character varying(50)"
+
+
+def test_a_run_that_was_replaced_changes_no_table(place: Place, sink: Sink) -> None:
+    newer = place.writer().open(Split("log", PEOPLE))
+    newer.write(changes(("I", (3, "three"))))
+    assert flush(newer, "2", epoch=2) == []
+    with pytest.raises(Unreachable, match="Another run has written"):
+        sink.alter(SchemaChange(PEOPLE, PEOPLE, "TRUNCATETABLE", "s", Position("2")))
+    assert len(place.rows()) == 3
 
 
 def test_a_new_key_is_for_the_owner_to_decide(place: Place, sink: Sink) -> None:

@@ -84,6 +84,17 @@ def read(connection: Connection, schema: str, task: str, split: str, lock: bool 
     return Held(Checkpoint(split, Position(position), epoch, done, rows), sequence)
 
 
+def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None) -> None:
+    """Make sure that the row is the one that this run saw last, and keep it locked until the transaction ends.
+
+    Unreachable where another run has written it meanwhile: this one starts again, and learns whether it still counts.
+    """
+    held = read(connection, schema, task, split, lock=True)
+    now, before = (found and (found.checkpoint.position, found.checkpoint.epoch) for found in (held, seen))
+    if now != before:
+        raise Unreachable(f"Another run has written {split} since this one looked; it starts again from there.")
+
+
 def refuse(connection: Connection, schema: str, task: str, checkpoint: Checkpoint) -> None:
     """Keep the checkpoint's refused rows in its row, which this transaction has claimed."""
     if checkpoint.refused:

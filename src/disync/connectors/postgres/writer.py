@@ -179,6 +179,9 @@ class PostgresSink(Sink):
         with told(f"following {change.kind}: {change.statement}"):
             self._connection.rollback()
             self._lanes.clear()
+            checkpoints.keep(
+                self._connection, self._destination.schema, self._owner, self._split.id, self._seen
+            )  # a run that was replaced must not truncate what the new one has written
             follow(self._connection, self._dialect, change, self._destination.wish)
 
     def last(self) -> Checkpoint | None:
