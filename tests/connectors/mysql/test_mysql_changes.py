@@ -89,6 +89,24 @@ def test_c21_a_position_changes_only_at_the_end_of_a_transaction(database: Datab
     reader.close()
 
 
+def test_c21_every_place_that_is_told_has_whole_transactions_before_it(database: Database) -> None:
+    """Of any size, and so many rows to a batch that the pieces of one may come out even."""
+    database.run(TABLE)
+    reader = database.reader(batchSize=7)
+    log = Log(database, reader)
+    ends = {0}
+    for size in (*range(1, 40), 700, 1400, 2100, 500, 501):
+        first = max(ends)
+        database.run(f"INSERT INTO t SELECT seq, 'x' FROM seq_{first + 1}_to_{first + size}")
+        ends.add(first + size)
+    told, seen = log.first, 0
+    for event in log.rows(max(ends)):
+        seen += event.count if isinstance(event, Batch) else 0
+        assert event.position == told or seen in ends
+        told = event.position
+    reader.close()
+
+
 def test_c26_positions_advance_while_other_tables_are_busy(database: Database) -> None:
     database.run(TABLE, "CREATE TABLE busy (id INT PRIMARY KEY)")
     reader = database.reader("t")

@@ -84,21 +84,26 @@ class Follower:
             yield Idle(self._here())
 
     def _flush(self) -> Iterator[data.Event]:
-        """Hand on the rows of whole transactions."""
+        """Hand on the rows of whole transactions, or tell that the one whose rows are all out already has ended: what
+        comes next is no part of it."""
         before, after = self._told, self._here()
         if self._held.whole or (self._refusals() and not self._held.count):
             self._ticked = time.monotonic()
             self._told = after
             yield from self._batches(whole=True, before=before, after=after)
+        elif before != after:
+            self._told = after
+            yield Idle(after)
 
     def _relieve(self) -> Iterator[data.Event]:
         """Hand on what is whole; else, of a transaction too large to be held, what there is: the position stays."""
-        if self._held.whole:
-            yield from self._flush()
-        elif self._undecided:
+        whole = self._held.whole
+        yield from self._flush()
+        if whole:
+            return
+        if self._undecided:
             self._discard()
         else:
-            self._told = self._here()
             self._spilled = True
             yield from self._batches(whole=False, before=self._told, after=self._told)
 
