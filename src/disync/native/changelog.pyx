@@ -26,6 +26,8 @@ cdef enum:
     HEADER = 19
     ARTIFICIAL = 0x20
     ROTATE = 4
+    HEARTBEAT = 27        # says where the server is, and is not in the log
+    HEARTBEAT_V2 = 41
     TABLE_MAP = 19
     FIRST_1 = 23          # WRITE, UPDATE and DELETE of the first version
     FIRST_2 = 30          # and of the second
@@ -247,7 +249,7 @@ cdef class LogRows:
 
     cdef void _pass(self, int kind, const unsigned char* at, Py_ssize_t size) noexcept:
         cdef uint32_t end = <uint32_t> read_le(at + 13, 4)
-        if kind == ROTATE or end == 0 or read_le(at + 17, 2) & ARTIFICIAL:
+        if kind in (ROTATE, HEARTBEAT, HEARTBEAT_V2) or end == 0 or read_le(at + 17, 2) & ARTIFICIAL:
             return
         self._offset += size
         self._offset += <uint32_t> (end - <uint32_t> self._offset)

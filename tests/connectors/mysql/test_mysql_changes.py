@@ -107,6 +107,21 @@ def test_c21_every_place_that_is_told_has_whole_transactions_before_it(database:
     reader.close()
 
 
+def test_a_heartbeat_does_not_move_the_position(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that has nothing to say says where it is: that is no event of the log, and takes no room in it."""
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 1)
+    database.run(TABLE)
+    reader = database.reader("t")
+    log = Log(database, reader)
+    quiet = time.monotonic() + 2.5  # two heartbeats
+    log.until(lambda event, _: isinstance(event, Idle) and time.monotonic() > quiet)
+    database.run("INSERT INTO t VALUES (1, 'a')")
+    (event,) = [event for event in log.rows(1) if isinstance(event, Batch)]
+    ((_, at, *_),) = database.run("SHOW MASTER STATUS")
+    assert position.read(event.position).at == at
+    reader.close()
+
+
 def test_c26_positions_advance_while_other_tables_are_busy(database: Database) -> None:
     database.run(TABLE, "CREATE TABLE busy (id INT PRIMARY KEY)")
     reader = database.reader("t")
