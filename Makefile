@@ -1,6 +1,6 @@
 # `make test` and `make demo` work from a bare clone: each target installs what it needs first (scripts/install).
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint bench serve lock clean
+.PHONY: help demo test soak fuzz lint bench serve lock clean
 # Without bytecode every process of ours would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -20,6 +20,11 @@ test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
 fuzz: ## Give broken bytes to what is compiled, new ones at every run (ARGS="--seconds 3600")
 	@scripts/install dev
 	$(BIN)/python tests/native/broken.py $(ARGS)
+
+soak: ## Break MySQL to PostgreSQL in 2,000 ways (SEEDS=n sets how many, SEED=n repeats one)
+	@scripts/install dev
+	SEED=$(SEED) SEEDS=$(or $(SEEDS),2000) $(BIN)/pytest -n 2 --dist loadfile --timeout 180 tests/exactly_once \
+		$(if $(SEED),--deselect tests/exactly_once/test_once_broken.py) $(ARGS)
 
 lint: ## Check style, formatting, types and the direction of imports
 	@scripts/install dev

@@ -79,13 +79,13 @@ class MariaDB:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not self._listens():
+        while not self.listens():
             assert self.process is not None
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.folder / "log").read_text(errors="replace"))
             time.sleep(0.02)
 
-    def _listens(self) -> bool:
+    def listens(self) -> bool:
         with closing(socket.socket(socket.AF_UNIX)) as caller:
             return caller.connect_ex(self.socket) == 0
 

@@ -12,10 +12,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 
 START_SECONDS = 30
@@ -140,32 +141,74 @@ def postgres_folder() -> Path:
 POSTGRES_DEFAULTS = {"fsync": "off", "synchronous_commit": "off", "max_connections": "200"}
 
 
+@dataclass(slots=True)
+class PostgreSQL:
+    """A PostgreSQL of our own in a folder of its own. It refuses to run as root, so root lends it another user."""
+
+    folder: str
+    port: int
+    settings: Mapping[str, str]
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its maintenance database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def _owner(self) -> Mapping[str, str | list[str]]:
+        return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def make(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        initdb = [str(postgres_folder() / "initdb"), "-D", f"{self.folder}/data", "-U", "postgres", "-A", "trust"]
+        more = ["-E", "UTF8", "--locale=C", "-N"]
+        subprocess.run(  # type: ignore[call-overload]
+            [*initdb, *more], check=True, capture_output=True, cwd=self.folder, timeout=60, **self._owner
+        )
+
+    def start(self) -> None:
+        place = ["-D", f"{self.folder}/data", "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder]
+        settings = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
+        server = [str(postgres_folder() / "postgres"), *place, *settings]
+        with open(f"{self.folder}/log", "a") as log:
+            self.process = subprocess.Popen(server, stdout=log, stderr=log, cwd=self.folder, text=True, **self._owner)  # type: ignore[call-overload]
+        _wait_for(self.url, self.process)
+
+    def kill(self) -> None:
+        """kill -9 of all its processes at once, as the machine's end would."""
+        assert self.process is not None
+        sessions = psutil.Process(self.process.pid).children(recursive=True)
+        for process in (self.process, *sessions):
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                process.kill()
+        self.process.wait(STOP_SECONDS)
+        psutil.wait_procs(sessions, STOP_SECONDS)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(2)  # SIGINT: end the sessions, then stop
+            self.process.wait(STOP_SECONDS)
+
+
 @contextmanager
-def postgres(**options: str) -> Iterator[str]:
-    """A PostgreSQL of our own on a free port, its URL; it refuses to run as root, so root lends it another user."""
-    programs, port = postgres_folder(), free_port()
-    owner: Mapping[str, str | list[str]] = {}
-    folder = tempfile.mkdtemp(prefix="disync-pg-")
-    if os.geteuid() == 0:
-        owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres", "postgres")
-    data = f"{folder}/data"
-    initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-    settings = [f"--{name}={value}" for name, value in (POSTGRES_DEFAULTS | options).items()]
-    server = [str(programs / "postgres"), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *settings]
+def postgres_server(**settings: str) -> Iterator[PostgreSQL]:
+    server = PostgreSQL(tempfile.mkdtemp(prefix="disync-pg-"), free_port(), POSTGRES_DEFAULTS | settings)
     try:
-        subprocess.run(initdb, check=True, capture_output=True, cwd=folder, timeout=60, **owner)  # type: ignore[call-overload]
-        with open(f"{folder}/log", "w") as log:
-            process = subprocess.Popen(server, stdout=log, stderr=log, cwd=folder, text=True, **owner)  # type: ignore[call-overload]
-        try:
-            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            _wait_for(url, process)
-            yield url
-        finally:
-            process.send_signal(2)  # SIGINT: end the sessions, then stop
-            process.wait(STOP_SECONDS)
+        server.make()
+        server.start()
+        yield server
     finally:
-        shutil.rmtree(folder)
+        server.stop()
+        shutil.rmtree(server.folder)
+
+
+@contextmanager
+def postgres(**settings: str) -> Iterator[str]:
+    """A PostgreSQL of our own on a free port: the URL of its maintenance database."""
+    with postgres_server(**settings) as server:
+        yield server.url
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
