@@ -248,6 +248,17 @@ def test_a_change_of_a_refused_row_is_told_by_what_is_left() -> None:
         assert b"".join(ops_ for *_, ops_ in held.take(False)) == ops and len(held.refused) == refused
 
 
+@pytest.mark.parametrize("kind", [Kind.HEARTBEAT, Kind.HEARTBEAT_2])
+def test_a_heartbeat_takes_no_place_in_the_file(kind: int) -> None:
+    """It tells where the last event ended, without the flag of what a server makes for a connection."""
+    begin = event(Kind.GTID, bytes(25), 966)
+    beat = event(kind, b"mysql-bin.000001", 966 + len(begin) - 19 - 16 - 4)
+    held = LogRows(received(logged([begin, beat, beat])), events.inflate, 1 << 30, 1 << 30)
+    held.checksums, held.offset = True, 966
+    assert [held.next() is not None for _ in range(3)] == [True] * 3
+    assert held.offset == 966 + len(begin)
+
+
 # What Python may hand over wrongly.
 
 
