@@ -29,6 +29,8 @@ from disync.native.changelog import LogRows, LogTable
 TICK_SECONDS = 0.5
 """How long rows and positions wait at most while more comes, and between two Idles."""
 
+MAX_PLANS = 10_000
+
 ADDRESSABLE = 1 << 32
 """A server finds offsets below this. Behind it, in a file that a huge transaction made larger, no place is valid."""
 
@@ -47,7 +49,9 @@ class Follower:
         self._gtid = ""
         self._told = position.write(place)
         self._next: events.Rotate | None = None
+        self._plans: dict[bytes, Plan | None] = {}
         self._maps: dict[int, Plan | None] = {}
+        self._tables: dict[Plan, LogTable] = {}
         self._arrow = None if encoded else ArrowRows()
         self._held: ArrowRows | LogRows = self._arrow or stream.rows
         self._unread: list[Dirty] = []
@@ -177,6 +181,8 @@ class Follower:
         if (offset := self._stream.rows.offset) < ADDRESSABLE:
             self._place = replace(self._place, at=offset)
         self._held.end_transaction()
+        if len(self._maps) > MAX_PLANS:
+            self._maps.clear()  # every statement describes its tables anew
         if self._held.count >= self._limit or self._held.size >= MOST_BYTES:
             yield from self._flush()
 
@@ -187,8 +193,10 @@ class Follower:
                 return  # ends a statement, has no rows
             raise BrokenLog(f"The binary log has rows of table number {number}, which it has not described.")
         found = self._maps[number]
-        if found is None or self._arrow is None:
+        if found is None:
             return
+        if self._arrow is None:
+            raise BrokenLog(f"Rows of {found.table.name} come under a number that stands for another table.")
         pending: list[rows.Change] = []
         for told in rows.changes(event, found.fields, found.virtual):
             change = going(found, told) if told.unreadable and told.op in "BD" else told
@@ -214,12 +222,18 @@ class Follower:
         self._unread.append(unreadable(found, change.row, self._told))
 
     def _map(self, body: bytes) -> None:
-        found = self._planned(body)
+        """A table's numbers change, and with them the words that describe it; its rows stay in one place."""
+        if body not in self._plans:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            self._plans[body] = self._planned(body)
+        found = self._plans[body]
         self._maps[tablemap.table_id(body)] = found
         if found is None:
             self._stream.rows.announce(body, None)
         elif self._arrow is None:
-            self._stream.rows.announce(body, LogTable(found.columns, found))
+            table = self._tables.setdefault(found, LogTable(found.columns, found))
+            self._stream.rows.announce(body, table)
 
     def _planned(self, body: bytes) -> Plan | None:
         map_ = tablemap.parse(body)
@@ -312,7 +326,7 @@ class Follower:
             # From behind this statement, which may itself stand inside of a transaction.
             replace(self._place, at=self._stream.rows.offset % ADDRESSABLE, schema=UNSETTLED)
         )
-        self._maps = {}
+        self._plans, self._maps, self._tables = {}, {}, {}
         self._stream.rows.forget()
         self._place = replace(self._place, schema=mark)
         self._told = after = before if self._inside else self._here()

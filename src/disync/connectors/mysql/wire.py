@@ -8,7 +8,7 @@ import time
 
 from disync.connectors.mysql.connection import Session
 from disync.model.errors import Unreachable
-from disync.native.packets import Packets
+from disync.native.packets import Broken, Packets
 
 
 class Wire:
@@ -38,8 +38,11 @@ class Wire:
 
     def packet(self) -> bytes:
         """The next packet, waited for."""
-        while (found := self.packets.packet()) is None:
-            self.more(None)
+        try:
+            while (found := self.packets.packet()) is None:
+                self.more(None)
+        except Broken as error:
+            raise Unreachable(f"The server's answer cannot be read: {error}.") from error
         return found
 
     def _readable(self, seconds: float) -> bool:
