@@ -1,4 +1,4 @@
-"""Reading ahead: a stream's next events are made ready while the target is busy with the last ones."""
+"""Reading ahead: a split's next events are made ready while the target is busy with the last ones."""
 
 from __future__ import annotations
 

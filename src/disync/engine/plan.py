@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +14,9 @@ from disync.model.errors import BadConfig
 from disync.model.job import Step, parse
 from disync.model.run import Split, Start, Task
 
-PARALLEL = 3
-"""Splits of a bounded read when the job does not say (`setting.speed.concurrent`; DataWorks' default)."""
+PARALLEL = min(3, max(2, os.cpu_count() or 2))
+"""Splits of a bounded read when the job does not say (`setting.speed.concurrent`): DataWorks' default, which is an upper
+bound there. Each reads ahead, so that two keep two cores busy; a third would only get in their way."""
 
 
 @dataclass(frozen=True)

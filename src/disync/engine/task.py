@@ -204,7 +204,8 @@ class Run:
         reader = self._pipeline.reader
         if not isinstance(reader, ChangeReader) or not split.endless:
             after = checkpoint.position if checkpoint else None
-            SplitRun(self, split, sink, after).take_all(reader.read(split, after))
+            with Ahead(reader.read(split, after), f"ahead-{split.id}") as events:
+                SplitRun(self, split, sink, after).take_all(events)
             return
         if checkpoint is None:
             # Born after the task began (a shard of a split): everything in it is new.

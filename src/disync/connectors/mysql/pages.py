@@ -52,7 +52,7 @@ class Pages:
         shape = self._shape
         conditions = [*self._range, *([sql.beyond(shape.keys, last)] if last else [])]
         source = sql.table(*shape.place)
-        statement = sql.page(source, self._columns, shape.index, shape.keys, conditions, PAGE_ROWS)
+        statement = sql.page(source, self._columns, shape.hint, shape.keys, conditions, PAGE_ROWS)
         self.last = last
         count = 0
         for rows, read, key, unread in self._read(statement, limit):

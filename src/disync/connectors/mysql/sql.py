@@ -70,12 +70,13 @@ def _compare(natives: Sequence[Native], values: Sequence[bytes], sign: str, incl
 
 
 def page(
-    source: str, columns: Iterable[str], index: str, keys: Sequence[Native], conditions: Sequence[str], limit: int
+    source: str, columns: Iterable[str], hint: str, keys: Sequence[Native], conditions: Sequence[str], limit: int
 ) -> str:
-    """The next `limit` rows of a key range, in the key's order."""
+    """The next `limit` rows of a key range, in the key's order; `hint` names an index to be read along, if need be."""
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     ordered = ", ".join(order(native) for native in keys)
-    force = f" FORCE INDEX ({name(index)})" if not any(native.type in ("enum", "set") for native in keys) else ""
+    sorted_ = any(native.type in ("enum", "set") for native in keys)
+    force = f" FORCE INDEX ({name(hint)})" if hint and not sorted_ else ""
     return f"SELECT {', '.join(columns)} FROM {source}{force}{where} ORDER BY {ordered} LIMIT {limit}"
 
 
