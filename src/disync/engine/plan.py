@@ -15,8 +15,8 @@ from disync.model.job import Step, parse
 from disync.model.run import Split, Start, Task
 
 PARALLEL = min(3, max(2, os.cpu_count() or 2))
-"""Splits of a bounded read when the job does not say (`setting.speed.concurrent`): DataWorks' default, which is an upper
-bound there. Each reads ahead, so that two keep two cores busy; a third would only get in their way."""
+"""Splits of a bounded read when the job does not say (`setting.speed.concurrent`): three, as in DataWorks, where it is
+an upper bound. Each reads ahead, so that two keep two cores busy; a third would only get in their way."""
 
 
 @dataclass(frozen=True)
