@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from house import House, house
 
-pytest_plugins = ()
-
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

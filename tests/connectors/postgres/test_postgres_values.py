@@ -15,7 +15,7 @@ from place import Place, changes, flush, load
 import servers
 from disync.connectors.postgres import fields, numeric
 from disync.connectors.postgres.sql import fitted, quote
-from disync.connectors.postgres.types import ColumnType, type_of
+from disync.connectors.postgres.types import ColumnType, as_it_lies, type_of
 from disync.model.data import Column, Table
 from disync.model.types import Kind
 from disync.native import rows
@@ -225,3 +225,22 @@ def test_the_type_of_every_kind_takes_that_kind() -> None:
     assert str(type_of(Column("c", Kind.STRING, length=40))) == "character varying(40)"
     assert str(type_of(Column("c", Kind.DECIMAL, precision=20, scale=0))) == "numeric(20,0)"
     assert str(type_of(Column("c", Kind.TIMESTAMP, precision=3))) == "timestamp(3) with time zone"
+
+
+@pytest.mark.parametrize(
+    ("column", "actual", "as_is"),
+    [
+        (Column("v", Kind.DECIMAL, precision=12, scale=4), ColumnType("numeric", precision=12, scale=4), True),
+        (Column("v", Kind.DECIMAL, precision=12, scale=4), ColumnType("numeric", precision=12, scale=2), False),
+        (Column("v", Kind.DECIMAL), ColumnType("numeric", precision=12, scale=2), False),
+        (Column("v", Kind.STRING, length=20), ColumnType("varchar", length=20), True),
+        (Column("v", Kind.STRING, length=20), ColumnType("varchar", length=5), False),
+        (Column("v", Kind.STRING), ColumnType("varchar", length=5), False),
+        (Column("v", Kind.STRING), ColumnType("text"), True),
+        (Column("v", Kind.DATETIME, precision=3), ColumnType("timestamp", precision=0), False),
+        (Column("v", Kind.DATETIME, precision=3), ColumnType("timestamp", precision=3), True),
+        (Column("v", Kind.INTEGER), ColumnType("int8"), False),
+    ],
+)
+def test_fields_pass_unseen_only_where_nothing_can_be_cut(column: Column, actual: ColumnType, as_is: bool) -> None:
+    assert as_it_lies(column, actual) is as_is

@@ -108,15 +108,15 @@ def misfit(column: Column, actual: ColumnType) -> str | None:
 
 
 def as_it_lies(column: Column, actual: ColumnType) -> bool:
-    """Whether every field of the format `pgcopy` is one of this column, which fits, without a look at its value.
+    """Whether every field of the format `pgcopy` is one of this column without a look at its value.
 
-    A type with a limit cuts spaces and rounds digits that lie beyond it without a word; where the source has a limit
-    of its own, the column was found to be as wide.
+    A type with a limit cuts spaces and rounds digits that lie beyond it without a word: it must be as wide as the
+    source says that values may be.
     """
     limited = actual.length is not None or actual.precision is not None
     known = column.length is not None or column.precision is not None
     name = "text" if actual.name == "varchar" else actual.name
-    return name == pgcopy.TYPES[column.kind] and (known or not limited)
+    return name == pgcopy.TYPES[column.kind] and (known or not limited) and misfit(column, actual) is None
 
 
 def _too_short(column: Column, actual: ColumnType) -> bool:
