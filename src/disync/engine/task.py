@@ -115,15 +115,18 @@ class Run:
 
     def _added(self, load: Sequence[Split]) -> Sequence[Split]:
         """The cuts of tables that have come to the task since it began with a full load. They are loaded before the log
-        goes on from where it was: what it then says of them is said again, and replayed by key."""
-        names = {split.table.name for split in load}
-        added = [table.name for table in self._pipeline.tables if table.name not in names]
-        if not load or not added:
+        goes on from where it was: what it then says of them is said again, and replayed by key. A table that nobody
+        named has come to the source since, or has another name now: the log tells all of it."""
+        known, reader = {split.table.name for split in load}, self._pipeline.reader
+        come = [table for table in self._pipeline.tables if table.name not in known]
+        if not load or not come:
             return []
+        named = {t.name for t in come if not isinstance(reader, ChangeReader) or reader.names(t)}
         if self._pipeline.writer.appends:
-            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=added)
-            return []
-        splits = [split for split in self._pipeline.load() if split.table.name not in names]
+            named.clear()
+        if left := [table.name for table in come if table.name not in named]:
+            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=left)
+        splits = [split for split in self._pipeline.load() if split.table.name in named] if named else []
         self._ledger.begin((), splits)
         return splits
 

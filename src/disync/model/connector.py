@@ -67,6 +67,12 @@ class ChangeReader(Reader):
     position (`seek` to latest), loads what is there by `split` and `read`, and then follows the log from that position.
     """
 
+    def names(self, table: Table) -> bool:
+        """Whether the step names this table itself. Where one that it does not name is new to a task, its log tells of
+        it from its first row on; one that it names may be older than the place where the log is taken up."""
+        del table
+        return True
+
     @abstractmethod
     def streams(self) -> list[Split]:
         """Every stream there is now, closed ones that still hold records included; asked again when one ends."""

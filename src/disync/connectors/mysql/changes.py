@@ -28,6 +28,10 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     loads = True
 
+    def names(self, table: Table) -> bool:
+        named = self.selection.databases.items()
+        return any(table.name in (name, f"{database}.{name}") for database, names in named for name in names)
+
     def streams(self) -> list[Split]:
         return [Split(STREAM, Table(STREAM))]
 
