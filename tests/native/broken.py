@@ -21,9 +21,10 @@ from random import Random
 from typing import Any
 
 from images import COLUMNS, named
+from packing import packed_cell, width_of
 from reference import packed
 from tables import FORMS, announced, rows_body, shape
-from wires import END, Feed, event, framed, text_row
+from wires import END, Feed, event, framed, packed_row
 
 from disync.connectors.mysql import encoded, plans
 from disync.connectors.mysql.binlog import events, tablemap
@@ -125,25 +126,30 @@ def fed(packets: Packets, random: Random, data: bytes, step: Callable[[], object
 
 
 @cache
-def result(number: int) -> tuple[Columns, int, list[bytes]]:
+def result(number: int) -> tuple[Columns, bytes, list[bytes]]:
     random = Random(number)
     columns = named(random.sample([c for c in COLUMNS if c.cell], random.choice([1, 3, 12, 12, 60])))
-    lines = [text_row([c.cell(random) if random.random() < 0.8 else None for c in columns if c.cell]) for _ in range(4)]
-    return encoded.of_result([column.native for column in columns]), len(columns), lines
+    natives = [column.native for column in columns]
+    widths = bytes(map(width_of, natives))
+    lines = [
+        [packed_cell(c.native, c.cell(random)) if random.random() < 0.8 else None for c in columns if c.cell]
+        for _ in range(4)
+    ]
+    return encoded.of_result(natives), widths, [packed_row(line, widths) for line in lines]
 
 
 def broken_result(random: Random) -> None:
-    columns, width, lines = result(random.randrange(STREAMS))
+    columns, widths, lines = result(random.randrange(STREAMS))
     spoiled = random.randrange(len(lines))
     payloads = [mutated(random, line) if place == spoiled else line for place, line in enumerate(lines)]
     packets = Packets()
-    found = ResultRows(packets, columns, width, [random.randrange(width)])
+    found = ResultRows(packets, columns, widths, [random.randrange(len(widths))])
 
     def step() -> None:
         while found.ending is None and found.advance(random.choice([1, 100]), 1 << 30):
             count = found.count
             data = found.take()
-            assert rows.count(data) == count and all(len(line) == width for line in rows.fields(data))
+            assert rows.count(data) == count and all(len(line) == len(widths) for line in rows.fields(data))
 
     fed(packets, random, framed([*payloads, END]), step)
 

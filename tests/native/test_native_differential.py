@@ -1,4 +1,4 @@
-"""What is compiled and what is Python read the same rows: random row images and text results of every type."""
+"""What is compiled and what is Python read the same rows: random row images and results of every type."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from images import COLUMNS, Lying, named
+from packing import packed_cell, width_of
 from tables import FORMS, announced, rows_body, shape
-from wires import END, Feed, event, framed, logged, text_row
+from wires import END, Feed, event, framed, logged, packed_row
 
-from disync.connectors.mysql import encoded, plans
+from disync.connectors.mysql import encoded, packed, plans
 from disync.connectors.mysql.binlog import events, rows, tablemap
 from disync.connectors.mysql.binlog.events import Kind
 from disync.connectors.mysql.plans import Plan
@@ -150,19 +151,29 @@ def result_matches(columns: Sequence[Lying], random: Random, count: int, step: i
         [None if random.random() < 0.1 else column.cell(random) for column in columns if column.cell]
         for _ in range(count)
     ]
-    packets, feed = Packets(), Feed(framed([*map(text_row, lines), END]), step)
     natives = [column.native for column in columns]
-    found = ResultRows(packets, encoded.of_result(natives), len(columns), [len(columns) - 1])
+    widths = bytes(map(width_of, natives))
+    sent = [
+        [None if cell is None else packed_cell(native, cell) for native, cell in zip(natives, line, strict=True)]
+        for line in lines
+    ]
+    packets, feed = Packets(), Feed(framed([*(packed_row(line, widths) for line in sent), END]), step)
+    found = ResultRows(packets, encoded.of_result(natives), widths, [len(columns) - 1])
     while not found.advance(1 << 30, 1 << 40):
         assert packets.receive(feed)
     expected = [[_value(from_text(n), cell) for n, cell in zip(natives, line, strict=True)] for line in lines]
     good = [row for row in expected if not any(type(value) is Unreadable for value in row)]
-    assert found.ending == END and found.last == (lines[-1][-1],)
+    assert found.ending == END and found.last == (sent[-1][-1],)
     assert found.count == len(good) and found.total == count
     table = shape(columns).table
     assert [told(row) for row in decoded(table, found.take())] == [told(_float4(table, row)) for row in good]
-    bad = [tuple(line) for line, row in zip(lines, expected, strict=True) if any(type(v) is Unreadable for v in row)]
+    bad = [tuple(line) for line, row in zip(sent, expected, strict=True) if any(type(v) is Unreadable for v in row)]
     assert [cells for cells, *_ in found.refused] == bad
+    for line, cells in zip(lines, sent, strict=True):
+        for native, text, cell in zip(natives, line, cells, strict=True):
+            if cell is not None and text is not None:
+                told_by_cell = _value(from_text(native), packed.text(native, cell))
+                assert repr(told_by_cell) == repr(_value(from_text(native), text)), (native, text, cell)
 
 
 def _value(read: Any, cell: bytes | None) -> Any:

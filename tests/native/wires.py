@@ -52,9 +52,16 @@ def length(number: int) -> bytes:
     return b"\xfd" + struct.pack("<I", number)[:3] if number < 1 << 24 else b"\xfe" + struct.pack("<Q", number)
 
 
-def text_row(cells: Sequence[bytes | None]) -> bytes:
-    """A row of a text result."""
-    return b"".join(b"\xfb" if cell is None else length(len(cell)) + cell for cell in cells)
+def packed_row(cells: Sequence[bytes | None], widths: bytes) -> bytes:
+    """A row of a prepared statement's result: cells of no fixed width get their length in front."""
+    nulls = bytearray((len(cells) + 9) // 8)
+    data = []
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        if cell is None:
+            nulls[(place + 2) // 8] |= 1 << (place + 2) % 8
+        else:
+            data.append(cell if width else length(len(cell)) + cell)
+    return b"\0" + bytes(nulls) + b"".join(data)
 
 
 END = b"\xfe\0\0\2\0"

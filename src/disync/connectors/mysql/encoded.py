@@ -28,7 +28,7 @@ _FLOATS = {"float": ("float4", 4), "double": ("float8", 8)}
 
 
 def of_result(natives: Sequence[Native]) -> Columns:
-    """Columns of a text result, in this order."""
+    """Columns of a prepared statement's result (`sql.packed`), in this order."""
     return Columns([{"name": native.name, "zero": native.zero, **_in_result(native)} for native in natives])
 
 
@@ -44,7 +44,7 @@ def of_log(natives: Sequence[Native], stored: Sequence[Stored]) -> Columns:
 
 def _in_result(native: Native) -> Lie:
     if native.type in INTEGERS:
-        return {"op": _integer(native)}
+        return {"op": _integer(native), "signed": not native.unsigned}
     if native.type in _FLOATS:
         return {"op": _FLOATS[native.type][0]}
     if native.type in TEXTS or native.type in ("enum", "set"):

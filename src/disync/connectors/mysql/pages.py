@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from disync.connectors.mysql import chunks, encoded, sql
+from disync.connectors.mysql import chunks, encoded, packed, sql
 from disync.connectors.mysql.connection import Row, Session
 from disync.connectors.mysql.refusals import of_result
 from disync.connectors.mysql.result import Result
 from disync.connectors.mysql.schema import Shape
+from disync.connectors.mysql.types import Native
 from disync.connectors.mysql.values import Unreadable, from_text
 from disync.model.data import Batch, Dirty, Encoded, Event, Position, Unread, record_batch
 from disync.model.errors import BadConfig
@@ -33,8 +34,8 @@ class Pages:
         self._session = session
         self._shape = shape
         self._range = [*chunks.conditions(shape, range_), *self._ceiling(range_)] if shape.keys else []
-        self._columns = [sql.expression(native) for native in shape.natives]
-        self._key = self._places(shape)
+        self._columns = [(sql.packed if as_bytes else sql.expression)(native) for native in shape.natives]
+        self._key = self._places(shape, sql.packed_key if as_bytes else sql.key_expression)
         self._read = self._encoded if as_bytes else self._arrow
         self.last: Key | None = None
         self.short = False
@@ -80,10 +81,19 @@ class Pages:
         shape = self._shape
         result = Result(self._session, statement, encoded.of_result(shape.natives), self._key)
         for data, count in result.read(limit, BATCH_BYTES):
-            refused = [of_result(shape.table, shape.natives, cells, BEGINNING) for cells, *_ in result.rows.refused]
+            refused = [self._refused(cells) for cells, *_ in result.rows.refused]
             result.rows.refused.clear()
-            key = tuple(_present(value) for value in result.rows.last) if result.rows.last else None
+            key = self._key_of(result.rows.last) if result.rows.last else None
             yield Encoded(pgcopy.FORMAT, (data,), count) if count else None, count, key, refused
+
+    def _refused(self, cells: Sequence[bytes | None]) -> Dirty:
+        shape = self._shape
+        pairs = zip(shape.natives, cells, strict=False)
+        texts = [None if cell is None else packed.text(native, cell) for native, cell in pairs]
+        return of_result(shape.table, shape.natives, texts, BEGINNING)
+
+    def _key_of(self, cells: Sequence[bytes | None]) -> Key:
+        return tuple(packed.key(n, _present(cell)) for n, cell in zip(self._shape.keys, cells, strict=True))
 
     def _arrow(self, statement: str, limit: int) -> Iterator[tuple[Any, int, Key | None, list[Dirty]]]:
         table = self._shape.table
@@ -98,12 +108,12 @@ class Pages:
             key = tuple(_present(rows[-1][place]) for place in self._key)
             yield record_batch(table, good) if good else None, len(good), key, refused
 
-    def _places(self, shape: Shape) -> list[int]:
+    def _places(self, shape: Shape, expression: Callable[[Native], str]) -> list[int]:
         """Where each key column's value is found in a row; an ENUM's number is asked for besides its label."""
         places = []
         for native in shape.keys:
             if native.type in ("enum", "set"):
-                self._columns.append(sql.key_expression(native))
+                self._columns.append(expression(native))
                 places.append(len(self._columns) - 1)
             else:
                 places.append(shape.natives.index(native))

@@ -1,10 +1,13 @@
-"""A statement's rows in the format `pgcopy`, straight from the server's packets."""
+"""A statement's rows in the format `pgcopy`, straight from the server's packets.
+
+The statement is prepared, as the rows of prepared ones come as they lie and not as text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from disync.connectors.mysql import connection
+from disync.connectors.mysql import connection, packed
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.wire import Wire
 from disync.model.errors import Unreachable
@@ -12,7 +15,8 @@ from disync.native.columns import Columns, Unserved
 from disync.native.packets import Broken
 from disync.native.results import ResultRows
 
-QUERY = 0x03
+PREPARE, EXECUTE, CLOSE = 0x16, 0x17, 0x19
+_ONCE = (1).to_bytes(4, "little")
 
 
 class Result:
@@ -20,17 +24,31 @@ class Result:
 
     def __init__(self, session: Session, statement: str, columns: Columns, keys: Sequence[int]) -> None:
         self._session = session
-        session.command(QUERY, statement.encode())
-        self._wire = Wire(session, connection.ANSWER_SECONDS)
+        head = self._command(PREPARE, statement.encode())
+        if head[0] or len(head) < 12:
+            raise Unreachable(f"MySQL answered a statement in a way that is not known: {head[:8].hex(' ')}.")
+        self._number = head[1:5]
+        self._definitions()
+        head = self._command(EXECUTE, self._number + b"\0" + _ONCE)
+        if not 0 < head[0] < 0xFD:
+            raise Unreachable(f"MySQL answered a query with something else than rows: {head[:8].hex(' ')}.")
+        widths = bytes(packed.width(definition) for definition in self._definitions())
+        self.rows = ResultRows(self._wire.packets, columns, widths, keys)
+
+    def _command(self, command: int, data: bytes) -> bytes:
+        """The first packet of the answer."""
+        self._session.command(command, data)
+        self._wire = Wire(self._session, connection.ANSWER_SECONDS)
         head = self._wire.packet()
         if head[:1] == b"\xff":
-            raise session.error_in(head)
-        if not head or not 0 < head[0] < 0xFB:
-            raise Unreachable(f"MySQL answered a query with something else than rows: {head[:8].hex(' ')}.")
-        width = head[0] if len(head) == 1 else int.from_bytes(head[1:], "little")
-        while self._wire.packet()[:1] != b"\xfe":
-            pass  # a column's description: what it says is known
-        self.rows = ResultRows(self._wire.packets, columns, width, keys)
+            raise self._session.error_in(head)
+        return head or b"\xff"
+
+    def _definitions(self) -> list[bytes]:
+        found = []
+        while (definition := self._wire.packet())[:1] != b"\xfe":
+            found.append(definition)
+        return found
 
     def read(self, most_rows: int, most_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Rows and their number, in pieces of about this size; ends with the result."""
@@ -45,3 +63,4 @@ class Result:
             raise Unreachable(f"MySQL's answer cannot be read: {error}.") from error
         if rows.ending[:1] == b"\xff":
             raise self._session.error_in(rows.ending)
+        self._session.command(CLOSE, self._number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from disync.connectors.mysql.types import FLOATS, INTEGERS, TEXTS, Native
+from disync.connectors.mysql.types import FLOATS, INTEGERS, MOMENTS, TEXTS, Native
 
 
 def name(identifier: str) -> str:
@@ -25,9 +25,22 @@ def expression(native: Native) -> str:
     return f"{name(native.name)} + 0e0" if native.type in FLOATS else name(native.name)
 
 
+def packed(native: Native) -> str:
+    """A column in the select list of a prepared statement, whose values come as they lie: but for those that are to
+    become text."""
+    if native.type == "time" or (native.type in MOMENTS and native.zero == "text"):
+        return f"CAST({name(native.name)} AS CHAR)"
+    return name(native.name)
+
+
 def order(native: Native) -> str:
     """What a key column is compared and ordered by: an ENUM or SET is ordered by its number, but compared as text."""
     return f"({name(native.name)} + 0)" if native.type in ("enum", "set") else name(native.name)
+
+
+def packed_key(native: Native) -> str:
+    """As key_expression, in the select list of a prepared statement."""
+    return f"CAST({order(native)} AS UNSIGNED)" if native.type in ("enum", "set") else packed(native)
 
 
 def key_expression(native: Native) -> str:
@@ -105,29 +118,31 @@ def extremes(source: str, column: Native) -> str:
     return f"SELECT MIN({name(column.name)}), MAX({name(column.name)}) FROM {source}"
 
 
-def columns_of(databases: Iterable[str]) -> str:
+def columns_of(databases: Iterable[str], table_: str | None = None) -> str:
     return (
         "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, "
         "c.COLLATION_NAME, c.CHARACTER_MAXIMUM_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
         "c.IS_NULLABLE, c.EXTRA, c.COLUMN_COMMENT FROM information_schema.COLUMNS c "
-        f"WHERE c.TABLE_SCHEMA IN ({_list(databases)}) ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
+        f"WHERE c.TABLE_SCHEMA IN ({_list(databases)}){_named('c.TABLE_NAME', table_)} "
+        "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
     )
 
 
-def keys_of(databases: Iterable[str]) -> str:
+def keys_of(databases: Iterable[str], table_: str | None = None) -> str:
     """Unique indexes; the primary key first, then by name."""
     return (
         "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM "
-        f"information_schema.STATISTICS WHERE TABLE_SCHEMA IN ({_list(databases)}) AND NON_UNIQUE = 0 "
+        f"information_schema.STATISTICS WHERE TABLE_SCHEMA IN ({_list(databases)}) AND NON_UNIQUE = 0"
+        f"{_named('TABLE_NAME', table_)} "
         "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
     )
 
 
-def tables_of(databases: Iterable[str]) -> str:
+def tables_of(databases: Iterable[str], table_: str | None = None) -> str:
     return (
         "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS FROM information_schema.TABLES WHERE "
-        f"TABLE_SCHEMA IN ({_list(databases)}) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
-        "ORDER BY TABLE_SCHEMA, TABLE_NAME"
+        f"TABLE_SCHEMA IN ({_list(databases)}) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
+        f"{_named('TABLE_NAME', table_)} ORDER BY TABLE_SCHEMA, TABLE_NAME"
     )
 
 
@@ -148,6 +163,10 @@ CATALOG = (
     "ON t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') WHERE s.SCHEMA_NAME "
     "NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1, 2"
 )
+
+
+def _named(column: str, table_: str | None) -> str:
+    return f" AND {column} = {text(table_)}" if table_ else ""
 
 
 def _list(values: Iterable[str]) -> str:
