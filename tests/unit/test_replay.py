@@ -21,6 +21,7 @@ from disync.model.data import Batch, Column, Position, Table, rows_of
 from disync.model.errors import Fenced, Unreachable
 from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Start, Tally
+from disync.model.table_mapping import Route
 from disync.model.types import Kind
 
 COLUMNS = (Column("id", Kind.BIGINT), Column("note", Kind.STRING))
@@ -212,12 +213,16 @@ def test_a_bounded_task_replays_and_ends(memory: Memory) -> None:
 
 def test_a_table_that_is_written_no_more_is_named(memory: Memory) -> None:
     source(memory, KEYED)
-    two = {"a": Table("a", COLUMNS), "b": Table("b", COLUMNS)}
-    assert source_of("public.a", two) == two["a"]
-    assert source_of("a", two) == two["a"]
+    a, b, both = (Table(name, COLUMNS) for name in ("a", "b", "x.a"))
+    two = [Route(a, a), Route(b, b)]
+    assert source_of("public.a", two) == a
+    assert source_of("a", two) == a
     assert source_of("public.c", two) is None
-    assert source_of("renamed", {"a": two["a"]}) == two["a"]
-    assert source_of("s.x.a", {"a": two["a"], "x.a": Table("x.a")}) == Table("x.a")
+    assert source_of("renamed", two[:1]) == a
+    assert source_of("s.x.a", [Route(a, a), Route(both, both)]) == both
+    moved = Route(a, replace(b, name="other.b", path=("other", "b")))
+    assert source_of("other.b", [moved, Route(b, b)]) == a
+    assert source_of("b", [replace(moved, target=b, merged=True), Route(b, b, merged=True)]) is None
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from disync.connectors import find
+from disync.engine.transform import Transform, targets
 from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
 from disync.model.data import Table
 from disync.model.errors import BadConfig
-from disync.model.job import Step, parse
+from disync.model.job import Job, Step, parse
 from disync.model.run import Split, Start, Task
+from disync.model.table_mapping import Route, TableMappings, read
 
 PARALLEL = min(3, max(2, os.cpu_count() or 2))
 """Splits of a bounded read when the job does not say (`setting.speed.concurrent`): three, as in DataWorks, where it is
@@ -21,9 +23,11 @@ an upper bound. Each reads ahead, so that two keep two cores busy; a third would
 
 @dataclass(frozen=True)
 class Pipeline:
-    """An opened job: one reader, one writer, and the encoding that both agreed on (None: Arrow)."""
+    """An opened job: one reader, one writer, what is changed in between, and the encoding that both agreed on (None:
+    Arrow)."""
 
     reader: Reader
+    transform: Transform
     writer: Writer
     format: str | None
     parallel: int
@@ -34,6 +38,15 @@ class Pipeline:
     def tables(self) -> list[Table]:
         """The tables as the source has them when the run begins."""
         return self.reader.tables()
+
+    @cached_property
+    def routes(self) -> list[Route]:
+        """What becomes of each of them."""
+        return self.transform.routes(self.tables)
+
+    @property
+    def targets(self) -> list[Table]:
+        return targets(self.routes)
 
     @property
     def loads(self) -> bool:
@@ -73,7 +86,16 @@ def plan(task: Task) -> Pipeline:
     writer = _open_writer(job.target, task)
     shared = next((f for f in reader.formats if f in writer.formats), None)
     setting = job.setting
-    return Pipeline(reader, writer, shared, setting.concurrent or PARALLEL, setting.bytes_per_second, task.start)
+    parallel = setting.concurrent or PARALLEL
+    return Pipeline(reader, _transform(job), writer, shared, parallel, setting.bytes_per_second, task.start)
+
+
+def _transform(job: Job) -> Transform:
+    source, target = (next((name for name, _ in step.data_sources), "") for step in (job.source, job.target))
+    try:
+        return Transform(TableMappings(read(job.target.parameter), source, target))
+    except BadConfig as error:
+        raise BadConfig(f"{job.target.place}.parameter.{error}") from error
 
 
 def _open_reader(step: Step, task: Task) -> Reader:

@@ -21,6 +21,7 @@ from disync.model.connector import Sink
 from disync.model.data import Batch, Dirty, Table
 from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Tally, Task
+from disync.model.table_mapping import Route
 from disync.model.types import Kind
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ SPLIT = "replay"
 """The split under which a target that keeps checkpoints keeps how far this has come."""
 CHUNK_ROWS = 500
 
-_NO_TABLE = "no table of the source is written there any more"
+_NO_TABLE = "no table of the source is written there any more, or several are, and the row does not tell which"
 _NO_ROW = "the source cannot be asked for this row, nor does it come back as it was kept: mend the target, and drop it"
 
 
@@ -49,7 +50,7 @@ class Replay:
         self._pipeline = pipeline
         self._ledger = ledger
         self._again = 0
-        self._tables = {table.name: table for table in pipeline.tables}
+        self._routes = pipeline.routes
 
     def go(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Replay all rows that are asked for, or those there was time for until the run was halted."""
@@ -124,7 +125,7 @@ class Replay:
         """Write, and make it durable; what was refused. `done`: it may be written again by a run that comes after."""
         for batch in batches:
             self._host.admit(batch.size)
-            sink.write(batch)
+            sink.write(self._pipeline.transform.batch(batch))
         return sink.flush(Checkpoint(SPLIT, batches[-1].position, self._task.epoch, done))
 
     def _settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
@@ -134,7 +135,7 @@ class Replay:
     def _batches(self, rows: Sequence[Kept], outcomes: dict[int, str | None]) -> Iterator[Batch]:
         for name, group in groupby(sorted(rows, key=lambda row: row.table), key=lambda row: row.table):
             of_table = list(group)
-            table = source_of(name, self._tables)
+            table = source_of(name, self._routes)
             if table is None:
                 outcomes.update(dict.fromkeys((row.id for row in of_table), _NO_TABLE))
             elif not self._pipeline.writer.adds_only:
@@ -144,9 +145,11 @@ class Replay:
                 yield from kept.stored(table, of_table)
 
 
-def source_of(name: str, tables: Mapping[str, Table]) -> Table | None:
-    """The source's table that is written as `name`: a target may put its schema before it, or rename the only one."""
-    behind = [table for table in tables.values() if name.endswith(f".{table.name}")]
+def source_of(name: str, routes: Sequence[Route]) -> Table | None:
+    """The source's table that is written as `name`: a target may put its schema before it, or rename the only one. Of a
+    target of several tables nobody knows which of them a row came from."""
+    behind = [route for route in routes if name == route.target.name or name.endswith(f".{route.target.name}")]
     if behind:
-        return max(behind, key=lambda table: len(table.name))
-    return tables.get(name) or (next(iter(tables.values())) if len(tables) == 1 else None)
+        route = max(behind, key=lambda route: len(route.target.name))
+        return None if route.merged else route.source
+    return routes[0].source if len(routes) == 1 else None

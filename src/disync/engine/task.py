@@ -25,7 +25,7 @@ from disync.engine.replay import Replay
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Table, Unread
 from disync.model.ddl import Policy
-from disync.model.errors import BadConfig, DdlRefused, DirtyLimit, Fenced
+from disync.model.errors import BadConfig, DdlRefused, DirtyLimit, Fenced, Unreachable
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ class Run:
         """Run to the end of the source, or until `stop`. Raises the error that ended the run."""
         for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
             log.warning(warning, task=self._task.id)
-        self._pipeline.writer.prepare(self._pipeline.tables)
+        self._pipeline.writer.prepare(self._pipeline.targets)
         checkpoints = self._begin()
         self._ended = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
         self.running = True
@@ -106,27 +106,29 @@ class Run:
             self._ledger.begin(first, load)
             known = self._ledger.checkpoints()
         else:
-            load = [*load, *self._added(load)]
+            load = [*load, *self._added(load, known)]
         tables = {table.name: table for table in pipeline.tables}
         self._load = [
             replace(split, table=tables[split.table.name]) for split in load if self._is_there(split, tables, known)
         ]
         return known
 
-    def _added(self, load: Sequence[Split]) -> Sequence[Split]:
+    def _added(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> Sequence[Split]:
         """The cuts of tables that have come to the task since it began with a full load. They are loaded before the log
-        goes on from where it was: what it then says of them is said again, and replayed by key. A table that nobody
-        named has come to the source since, or has another name now: the log tells all of it."""
+        goes on from where it was: what it then says of them is said again, and replayed by key. Those of which the log
+        itself tells all are only followed."""
         known, reader = {split.table.name for split in load}, self._pipeline.reader
         come = [table for table in self._pipeline.tables if table.name not in known]
         if not load or not come:
             return []
-        named = {t.name for t in come if not isinstance(reader, ChangeReader) or reader.names(t)}
-        if self._pipeline.writer.appends:
-            named.clear()
-        if left := [table.name for table in come if table.name not in named]:
-            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=left)
-        splits = [split for split in self._pipeline.load() if split.table.name in named] if named else []
+        wanted = {table.name for table in come}
+        if isinstance(reader, ChangeReader):
+            for stream in self._pipeline.streams(()):
+                wanted -= reader.came(come, checkpoints[stream.id].position) if stream.id in checkpoints else set()
+        if wanted and self._pipeline.writer.appends:
+            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=wanted)
+            wanted.clear()
+        splits = [split for split in self._pipeline.load() if split.table.name in wanted] if wanted else []
         self._ledger.begin((), splits)
         return splits
 
@@ -244,8 +246,11 @@ class Run:
                 f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
             )
 
-    def follows(self, change: SchemaChange) -> bool:
-        """Whether the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""
+    def mapped(self, batch: Batch) -> Batch:
+        return self._pipeline.transform.batch(batch)
+
+    def followed(self, change: SchemaChange) -> SchemaChange | None:
+        """What the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""
         policy = self._task.ddl.get(change.kind, Policy.WARNING)
         if policy is Policy.CRITICAL:
             raise DdlRefused(
@@ -256,7 +261,17 @@ class Run:
             log.warning(
                 "schema change", task=self._task.id, kind=change.kind, policy=policy, statement=change.statement[:1000]
             )
-        return policy is Policy.NORMAL
+        if policy is not Policy.NORMAL:
+            return None
+        self._require_loaded(change)
+        return self._pipeline.transform.change(change)
+
+    def _require_loaded(self, change: SchemaChange) -> None:
+        """A table that is selected by its new name may have had rows under the old one."""
+        if change.kind != "CREATETABLE" or change.statement.lstrip()[:6].upper() == "CREATE":
+            return
+        if self._pipeline.loads and change.after.name not in {split.table.name for split in self._load}:
+            raise Unreachable(f"{change.after.name} has come with rows that it had; the run begins anew to load them.")
 
     def acknowledge(self, split: Split, upto: Position) -> None:
         if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
@@ -302,8 +317,8 @@ class SplitRun:
             case SchemaChange():
                 # Rows before the change keep the old shape: they are durable before the target's shape changes.
                 self._commit()
-                if self._run.follows(event):
-                    self._sink.alter(event)
+                if (change := self._run.followed(event)) is not None:
+                    self._sink.alter(change)
             case Unread():
                 self._unread += event.rows
                 self._tally += Tally(rows_read=len(event.rows), rows_written=len(event.rows))
@@ -319,7 +334,9 @@ class SplitRun:
             self._commit()
         self._inside = enters
         self._run.admit(batch.size)
-        self._sink.write(batch)
+        mapped = self._run.mapped(batch)
+        if mapped.count:
+            self._sink.write(mapped)
         self._pace.wrote(batch.count, batch.size)
         self._tally += Tally(rows_read=batch.count, bytes_read=batch.size, rows_written=batch.count)
 

@@ -67,11 +67,11 @@ class ChangeReader(Reader):
     position (`seek` to latest), loads what is there by `split` and `read`, and then follows the log from that position.
     """
 
-    def names(self, table: Table) -> bool:
-        """Whether the step names this table itself. Where one that it does not name is new to a task, its log tells of
-        it from its first row on; one that it names may be older than the place where the log is taken up."""
-        del table
-        return True
+    def came(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+        """The names of those of `tables` of which the log tells from their first row on when it is taken up at `after`:
+        made behind it, or another name of a table that was selected before. All others have to be loaded."""
+        del tables, after
+        return frozenset()
 
     @abstractmethod
     def streams(self) -> list[Split]:

@@ -30,11 +30,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, a topic, a collection. No columns: rows of bytes without a schema (a BLOB topic)."""
+    """A table, a topic, a collection. No columns: rows of bytes without a schema (a BLOB topic).
+
+    `path`: the parts of its name where it has several: database and table; of a target that a mapping has named, schema
+    ("" for the one that the writer step names) and table.
+    """
 
     name: str
     columns: tuple[Column, ...] = ()
     keys: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from struct import pack
+from typing import Any
+
 from disync.model.types import Kind
 
 FORMAT = "pgcopy"
@@ -24,3 +27,13 @@ TYPES = {
     Kind.TIMESTAMP: "timestamptz",
 }
 """Kind → PostgreSQL's type, by the name that its catalogue has for it."""
+
+
+def field(kind: Kind, value: Any) -> bytes:
+    """A value of a column that we add ourselves, as a field with its length: texts, whole numbers and booleans."""
+    if kind is Kind.BOOLEAN:
+        return pack("!i?", 1, value)
+    if kind is Kind.BIGINT:
+        return pack("!iq", 8, value)
+    text = str(value).encode()
+    return pack("!i", len(text)) + text

@@ -1,6 +1,6 @@
 """Rows in the format `pgcopy`, as bytes: counted, cut, and taken apart."""
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -80,6 +80,55 @@ def project(data, places) -> bytes:
                 reserve(&out, size)
                 memcpy(out.data + out.size, rows.fields[place].at - 4, size)
                 out.size += size
+        return PyBytes_FromStringAndSize(<const char*> out.data, out.size)
+    finally:
+        release(&out)
+
+
+def select(data, const unsigned char[::1] mask not None) -> bytes:
+    """The rows for which `mask` has another byte than zero."""
+    cdef _Walk rows = _Walk(data)
+    cdef Out out
+    cdef Py_ssize_t number = 0, start = 0
+    out.data = NULL
+    out.size = out.room = 0
+    try:
+        while rows.step():
+            if number >= mask.shape[0]:
+                raise Broken("there are more rows than were told of")
+            if mask[number]:
+                reserve(&out, rows.at - start)
+                memcpy(out.data + out.size, &rows._data[start], rows.at - start)
+                out.size += rows.at - start
+            number += 1
+            start = rows.at
+        return PyBytes_FromStringAndSize(<const char*> out.data, out.size)
+    finally:
+        release(&out)
+
+
+def extend(data, int count, tails, const unsigned char[::1] which not None) -> bytes:
+    """The rows with `count` more fields at their end: those of `tails[1]` where `which` has another byte than zero, and
+    of `tails[0]` elsewhere and where `which` has no byte."""
+    cdef _Walk rows = _Walk(data)
+    cdef Out out
+    cdef Py_ssize_t number = 0, start = 0
+    cdef bytes tail, first = tails[0], second = tails[1]
+    if count < 0 or rows.width + count > 0x7FFF:
+        raise Broken("no row has so many fields")
+    out.data = NULL
+    out.size = out.room = 0
+    try:
+        while rows.step():
+            tail = second if number < which.shape[0] and which[number] else first
+            reserve(&out, rows.at - start + len(tail))
+            memcpy(out.data + out.size, &rows._data[start], rows.at - start)
+            be2(out.data + out.size, <uint16_t> (rows.width + count))
+            out.size += rows.at - start
+            memcpy(out.data + out.size, PyBytes_AS_STRING(tail), len(tail))
+            out.size += len(tail)
+            number += 1
+            start = rows.at
         return PyBytes_FromStringAndSize(<const char*> out.data, out.size)
     finally:
         release(&out)

@@ -9,6 +9,7 @@ from typing import Any
 import mariadb
 from contract.source import rows_in
 from disync.connectors.mysql.changes import MySQLChangeReader
+from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.config import step_of
 from disync.model.connector import Site
 from disync.model.data import Batch, Event, Position, SchemaChange
@@ -41,7 +42,8 @@ class Database:
 
     def reader(self, *tables: str, port: int | None = None, **parameters: Any) -> MySQLChangeReader:
         written = {"connection": [{"datasource": "here", "table": list(tables)}], **parameters}
-        step, address, selection = step_of(Site(written, {"here": self.server.content(self.name, port)}))
+        step, address = step_of(Site(written, {"here": self.server.content(self.name, port)}))
+        selection = selecting.of_step(step, address.database)
         found = Reader(address, selection, step)
         found.format = self.format
         return found

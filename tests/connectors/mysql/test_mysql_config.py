@@ -9,6 +9,7 @@ import pytest
 from source import Database
 
 from disync.connectors import find
+from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.config import address_of, step_of
 from disync.model.connector import Site
 from disync.model.data import Table
@@ -83,7 +84,8 @@ def test_other_urls_are_refused(url: str, why: str) -> None:
     ],
 )
 def test_the_tables_that_a_step_selects(parameter: Mapping[str, Any], selected: dict[str, set[str]]) -> None:
-    _, _, selection = step_of(Site(parameter, {"x": _content(GOOD)}))
+    step, address = step_of(Site(parameter, {"x": _content(GOOD)}))
+    selection = selecting.of_step(step, address.database)
     assert {name: set(tables) for name, tables in selection.databases.items()} == selected
 
 

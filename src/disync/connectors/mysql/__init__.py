@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from disync.connectors.mysql import checks, sql
+from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.changes import MySQLChangeReader
-from disync.connectors.mysql.config import Content, ReaderParameters, address_of, named, step_of
+from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
 from disync.connectors.mysql.connection import Session
 from disync.model.connector import Connector, Database, Reader, Site
 
@@ -17,8 +18,8 @@ PROBE_SECONDS = 2
 
 
 def _reader(site: Site) -> Reader:
-    parameters, address, selection = step_of(site)
-    return MySQLChangeReader(address, selection, parameters)
+    parameters, address = step_of(site)
+    return MySQLChangeReader(address, selecting.of_step(parameters, address.database), parameters)
 
 
 def _probe(content: Mapping[str, Any]) -> None:
@@ -36,7 +37,8 @@ def _catalog(content: Mapping[str, Any]) -> list[Database]:
 
 
 def _precheck(site: Site) -> list[str]:
-    _, address, selection = step_of(site)
+    parameters, address = step_of(site)
+    selection = selecting.of_step(parameters, address.database)
     with closing(Session(address, PROBE_SECONDS, read_seconds=30)) as session:
         return checks.check(session, selection)
 
@@ -51,5 +53,5 @@ CONNECTOR = Connector(
     probe=_probe,
     catalog=_catalog,
     precheck=_precheck,
-    named=named,
+    named=selecting.named,
 )

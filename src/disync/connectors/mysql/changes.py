@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from disync.connectors.mysql import dialect, failover, moment, position, stream
@@ -28,9 +28,10 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     loads = True
 
-    def names(self, table: Table) -> bool:
-        named = self.selection.databases.items()
-        return any(table.name in (name, f"{database}.{name}") for database, names in named for name in names)
+    def came(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+        with self.session() as session:
+            told = self._history.told(self._current(session, position.read(after)))
+        return frozenset(table.name for table in tables if table.path in told)
 
     def streams(self) -> list[Split]:
         return [Split(STREAM, Table(STREAM))]

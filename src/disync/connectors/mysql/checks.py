@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 
 from disync.connectors.mysql import dialect, schema, sql
-from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.schema import Name, Shape
+from disync.connectors.mysql.selection import Selection
 from disync.model.errors import BadConfig
 
 _VARIABLES = (
@@ -49,7 +49,8 @@ def _version_faults(session: Session) -> list[str]:
 def _load_seconds(session: Session, selection: Selection, shapes: Mapping[Name, Shape]) -> float:
     """How long the full load may take, by the server's own estimate of its tables."""
     seconds = 0.0
-    for row in session.query(sql.sizes_of(selection.databases)):
+    databases = schema.databases(session, selection)
+    for row in session.query(sql.sizes_of(databases)):
         if (_text(row[0]), _text(row[1])) in shapes:
             seconds += max(int(row[2] or 0) / ROWS_A_SECOND, int(row[3] or 0) / BYTES_A_SECOND)
     return seconds

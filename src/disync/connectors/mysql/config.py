@@ -12,6 +12,7 @@ import msgspec
 
 from disync.model.connector import Site
 from disync.model.errors import BadConfig
+from disync.model.selection import SelectionRule
 
 BatchSize = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
@@ -53,7 +54,7 @@ class SchemaInfo(msgspec.Struct, rename="camel", frozen=True):
     table_infos: tuple[TableInfo, ...] = ()
 
 
-class Selected(msgspec.Struct, rename="camel", frozen=True):
+class SelectedTables(msgspec.Struct, rename="camel", frozen=True):
     """One database and the tables chosen in it; with none, all of its base tables."""
 
     db_name: str
@@ -61,10 +62,13 @@ class Selected(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Connection(msgspec.Struct, rename="camel", frozen=True):
+    """Tables of the URL's database (`table`), of several ones (`selectedTables`), or by rule; all of them count."""
+
     datasource: str = ""
     datasource_type: str = "mysql"
     table: tuple[str, ...] = ()
-    selected_tables: tuple[Selected, ...] = ()
+    selected_tables: tuple[SelectedTables, ...] = ()
+    source_object_selection_rules: tuple[SelectionRule, ...] = ()
 
 
 class ReaderParameters(msgspec.Struct, rename="camel", frozen=True):
@@ -93,19 +97,6 @@ class Address:
     password: str = field(repr=False)
     tls: bool | None = None
     verify: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Databases, and the tables wanted in each; an empty set stands for all of its base tables. `zero`: the step's
-    `zeroDate`, by which their columns become others."""
-
-    databases: Mapping[str, frozenset[str]]
-    zero: str = "null"
-
-    def holds(self, database: str, table: str) -> bool:
-        wanted = self.databases.get(database)
-        return wanted is not None and (not wanted or table in wanted)
 
 
 def address_of(content: Mapping[str, Any]) -> Address:
@@ -151,8 +142,8 @@ def _tls(options: Mapping[str, str]) -> tuple[bool | None, bool]:
     return (False if mode == "DISABLED" or options.get("usessl", "").lower() == "false" else None), False
 
 
-def step_of(site: Site) -> tuple[ReaderParameters, Address, Selection]:
-    """A reader step's parameters, the server it reads, and the tables it selects there."""
+def step_of(site: Site) -> tuple[ReaderParameters, Address]:
+    """A reader step's parameters, and the server it reads."""
     try:
         parameters = msgspec.convert(dict(site.parameter), ReaderParameters)
     except msgspec.ValidationError as error:
@@ -163,40 +154,4 @@ def step_of(site: Site) -> tuple[ReaderParameters, Address, Selection]:
     (name,) = names
     if name not in site.sources:
         raise BadConfig(f"There is no data source named {name}. Create it, or correct `datasource`.")
-    address = address_of(site.sources[name])
-    return parameters, address, _selection(parameters, address.database)
-
-
-def _selection(parameters: ReaderParameters, database: str) -> Selection:
-    chosen: dict[str, set[str] | None] = {}
-    single = (parameters.table,) if isinstance(parameters.table, str) else parameters.table
-    for connection in (*parameters.connection, Connection(table=single)):
-        for name in connection.table:
-            _choose(chosen, database, {name})
-        for selected in connection.selected_tables:
-            tables = {info.table for schema in selected.schema for info in schema.table_infos if info.enable}
-            listed = any(schema.table_infos for schema in selected.schema)
-            if tables or not listed:
-                _choose(chosen, selected.db_name, tables)
-    if not chosen:
-        _choose(chosen, database, set())
-    if "" in chosen:
-        raise BadConfig("The mysql step selects no database: name one in the data source's `jdbcUrl`.")
-    return Selection({name: frozenset(tables or ()) for name, tables in chosen.items()}, parameters.zero_date)
-
-
-def named(parameter: Mapping[str, Any]) -> list[str]:
-    """The tables that a step's parameter names one by one; none of a parameter that is not right."""
-    try:
-        chosen = _selection(msgspec.convert(dict(parameter), ReaderParameters), "-").databases
-    except msgspec.ValidationError:
-        return []
-    return [table for _, tables in sorted(chosen.items()) for table in sorted(tables)]
-
-
-def _choose(chosen: dict[str, set[str] | None], database: str, tables: set[str]) -> None:
-    """Add tables of a database; no tables stand for all, and all plus some are all."""
-    if database in chosen and chosen[database] is None:
-        return
-    known = chosen.get(database) or set()
-    chosen[database] = known | tables if tables else None
+    return parameters, address_of(site.sources[name])

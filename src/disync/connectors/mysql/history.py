@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from disync.connectors.mysql import ddl, dialect, schema, sql
 from disync.connectors.mysql.binlog import events
 from disync.connectors.mysql.binlog.events import Event, Kind
-from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.logs import Logs
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.schema import Name, Shape
+from disync.connectors.mysql.selection import Selection
 from disync.connectors.mysql.stream import LogStream
 from disync.model.errors import Unreachable
 
@@ -55,6 +55,19 @@ class History:
             return shapes, {}, now.schema
         altered = self._altered(place, now)
         return shapes, altered, UNSETTLED if altered else now.schema
+
+    def told(self, place: Place) -> frozenset[Name]:
+        """The selected tables whose every row the log tells behind `place`: made since, or renamed from such or from
+        one that was selected already."""
+        now, _ = self.now()
+        found: set[Name] = set()
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
+            query = events.query(step.event)
+            statement = ddl.parse(query.statement, query.database)
+            if statement.verb == "CREATE":
+                found.update(statement.tables)
+            found.update(new for old, new in statement.renames if old in found or self.selection.holds(*old))
+        return frozenset(found)
 
     def is_other(self, place: Name) -> bool:
         """Whether there is something of this name that is no table (MariaDB logs sequences as if they were)."""

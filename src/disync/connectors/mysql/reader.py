@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from disync.connectors.mysql import checks, chunks, schema
 from disync.connectors.mysql import reread as rereading
-from disync.connectors.mysql.config import Address, ReaderParameters, Selection
+from disync.connectors.mysql.config import Address, ReaderParameters
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.pages import Pages, key_of
 from disync.connectors.mysql.schema import Name, Shape
+from disync.connectors.mysql.selection import Selection
 from disync.model.connector import Reader
 from disync.model.data import Batch, Event, Position, Table
 from disync.model.errors import BadConfig, TaskError, Unreachable
@@ -69,7 +70,8 @@ class MySQLReader(Reader):
     def _read(self, split: Split, after: Position | None) -> Iterator[Event]:
         range_ = chunks.range_of(split.bounds)
         with self.session() as session:
-            shape = schema.read(session, self.selection).get((range_.database, range_.name))
+            place = (range_.database, range_.name)
+            shape = schema.read(session, self.selection, place).get(place)
             if shape is None:
                 raise BadConfig(f"Table {range_.database}.{range_.name} is not there any more. Start the task anew.")
             shape = _as_planned(shape, split.table)

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any
 
 from disync.connectors.mysql import schema, sql
-from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.schema import Shape
+from disync.connectors.mysql.selection import Selection
 from disync.connectors.mysql.types import BINARIES, FLOATS, MOMENTS, TEXTS, Native, column_of
 from disync.connectors.mysql.values import FromText, Unreadable, from_text
 from disync.model import kept

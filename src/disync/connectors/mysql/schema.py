@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from disync.connectors.mysql import sql
-from disync.connectors.mysql.config import Selection
 from disync.connectors.mysql.connection import Row, Session
+from disync.connectors.mysql.selection import Selection
 from disync.connectors.mysql.types import Native, column_of
 from disync.model.data import Table
 from disync.model.errors import BadConfig
@@ -45,22 +45,33 @@ class Shape:
         return "" if self.index == "PRIMARY" and self.engine.upper() == "INNODB" else self.index
 
 
-def read(session: Session, selection: Selection) -> dict[Name, Shape]:
-    """Every selected table that exists, in the order of names."""
-    databases = list(selection.databases)
-    described = _grouped(session.query(sql.columns_of(databases)))
-    indexes = _grouped(session.query(sql.keys_of(databases)))
+def read(session: Session, selection: Selection, only: Name | None = None) -> dict[Name, Shape]:
+    """Every selected table that exists, or only one, in the order of names."""
+    names = [only[0]] if only else databases(session, selection)
+    if not names:
+        return {}
+    table = only[1] if only else None
+    described = _grouped(session.query(sql.columns_of(names, table)))
+    indexes = _grouped(session.query(sql.keys_of(names, table)))
     shapes: dict[Name, Shape] = {}
-    for row in session.query(sql.tables_of(databases)):
+    for row in session.query(sql.tables_of(names, table)):
         place = (_text(row[0]), _text(row[1]))
         if selection.holds(*place) and place in described:
             shapes[place] = _shape(place, row, described[place], indexes.get(place, []), selection)
     return shapes
 
 
+def databases(session: Session, selection: Selection) -> list[str]:
+    """The databases from which tables are selected."""
+    fixed = selection.fixed
+    if fixed is not None:
+        return sorted(fixed)
+    return selection.among(_text(row[0]) for row in session.query("SHOW DATABASES"))
+
+
 def table_name(selection: Selection, place: Name) -> str:
-    """One database selected: the table's own name. Several: with its database before it, so that names stay unique."""
-    return place[1] if len(selection.databases) == 1 else f"{place[0]}.{place[1]}"
+    """The table's own name, with its database before it where there may be several, so that names stay unique."""
+    return f"{place[0]}.{place[1]}" if selection.qualified else place[1]
 
 
 def fingerprint(shapes: Mapping[Name, Shape]) -> str:
@@ -81,7 +92,7 @@ def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], select
     natives = tuple(_native(column, names, selection.zero) for column in columns)
     keys = tuple(next(native for native in natives if native.name == name) for name in names)
     try:
-        table = Table(table_name(selection, place), tuple(column_of(native) for native in natives), tuple(names))
+        table = Table(table_name(selection, place), tuple(column_of(native) for native in natives), tuple(names), place)
     except BadConfig as error:
         raise BadConfig(f"Table {place[0]}.{place[1]}: {error}") from error
     return Shape(*place, table, natives, keys, index, _text(row[2]), int(row[3] or 0))

@@ -58,6 +58,9 @@ class Destination:
         return self.parameters.conflict_mode == "ignore"
 
     def relation(self, table: Table) -> Relation:
+        if table.path:
+            schema, name = table.path
+            return Relation(schema or self.schema, name)
         return Relation(self.schema, self.parameters.table or table.name)
 
     def wish(self, table: Table, lenient: bool = False) -> Wish:

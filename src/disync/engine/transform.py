@@ -1,0 +1,145 @@
+"""What the source says → what the target is to hold: other names, columns that are added, changes that are left out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from disync.model.data import Batch, Column, Encoded, SchemaChange, Table, record_batch, rows_of
+from disync.model.errors import BadConfig
+from disync.model.table_mapping import DELETED, Added, Route, TableMappings
+from disync.native import rows
+from disync.native.pgcopy import field
+
+log = structlog.get_logger()
+
+_WHOLE_TABLE = frozenset({"DROPTABLE", "TRUNCATETABLE", "RENAMETABLE", "DROPCOLUMN", "RENAMECOLUMN"})
+"""Changes that a target of several tables does not follow when only one of them has it."""
+
+_OPS = {"Insert": b"I", "Update": b"BU", "Delete": b"D"}
+
+
+class Transform:
+    """Pure but for the clock: the same rows become the same rows. Threads of one run share it."""
+
+    def __init__(self, mappings: TableMappings) -> None:
+        self._mappings = mappings
+        self._routes: dict[Table, Route] = {}
+        self._merged: frozenset[str] = frozenset()
+
+    def routes(self, tables: Sequence[Table]) -> list[Route]:
+        """One a table, for all tables of a run. BadConfig where two would meet in one target by mistake."""
+        found = self._mappings.routes(tables)
+        self._merged = frozenset(route.target.name for route in found if route.merged)
+        self._routes = {route.source: route for route in found}
+        return found
+
+    def batch(self, batch: Batch) -> Batch:
+        """Rows for the target; maybe none of them."""
+        route = self._route(batch.table)
+        if route.rows_as_they_are:
+            return replace(batch, table=route.target)
+        return _changed(batch, route)
+
+    def change(self, change: SchemaChange) -> SchemaChange | None:
+        """The change for the target; None where it is not to follow."""
+        before, after = self._route(change.before), self._route(change.after)
+        if change.kind in _WHOLE_TABLE and before.merged:
+            log.warning("a target of several tables does not follow", kind=change.kind, table=change.before.name)
+            return None
+        return replace(change, before=before.target, after=after.target)
+
+    def _route(self, table: Table) -> Route:
+        found = self._routes.get(table)
+        if found is None:
+            route = self._mappings.route(table) if table.columns else self._bare(table)
+            found = self._routes[table] = replace(route, merged=route.target.name in self._merged)
+        return found
+
+    def _bare(self, table: Table) -> Route:
+        """Of a table that is gone only the name counts."""
+        route = self._mappings.route(replace(table, keys=()))
+        return replace(route, source=table)
+
+
+def targets(routes: Sequence[Route]) -> list[Table]:
+    """The tables of the target, each once: one of several sources has the columns of them all."""
+    found: dict[tuple[str, ...], Table] = {}
+    for route in routes:
+        place = route.target.path or (route.target.name,)
+        there = found.get(place)
+        found[place] = _joined(there, route.target) if there else route.target
+    return list(found.values())
+
+
+def _joined(one: Table, other: Table) -> Table:
+    known = {column.name.lower(): column for column in one.columns}
+    for column in other.columns:
+        was = known.setdefault(column.name.lower(), replace(column, nullable=True))
+        if was.kind is not column.kind:
+            raise BadConfig(
+                f"Tables that become {one.name} differ in column {column.name}: {was.kind} and {column.kind}. "
+                "Make it the same in all of them, or leave some out."
+            )
+        known[column.name.lower()] = _wider(was, column)
+    return replace(one, columns=tuple(known.values()))
+
+
+def _wider(one: Column, other: Column) -> Column:
+    return replace(
+        one,
+        nullable=one.nullable or other.nullable,
+        length=_most(one.length, other.length),
+        precision=_most(one.precision, other.precision),
+        scale=_most(one.scale, other.scale),
+    )
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    """None has no limit."""
+    return None if one is None or other is None else max(one, other)
+
+
+def _changed(batch: Batch, route: Route) -> Batch:
+    ops, mask, gone = _ruled(batch, route)
+    if isinstance(batch.rows, Encoded):
+        lines = batch.rows.buffers[0]
+        if mask is not None:
+            lines = rows.select(lines, mask)
+        if route.added:
+            tails = [b"".join(_field(one, deleted) for one in route.added) for deleted in (False, True)]
+            lines = rows.extend(lines, len(route.added), tails, gone)
+        count = len(ops) if ops is not None else batch.rows.count
+        return replace(batch, table=route.target, rows=Encoded(batch.rows.format, (lines,), count), ops=ops)
+    kept = [row for place, row in enumerate(rows_of(batch.rows)) if mask is None or mask[place]]
+    longer = [
+        (*row, *(_value(one, bool(gone) and bool(gone[place])) for one in route.added))
+        for place, row in enumerate(kept)
+    ]
+    return replace(batch, table=route.target, rows=record_batch(route.target, longer), ops=ops)
+
+
+def _ruled(batch: Batch, route: Route) -> tuple[bytes | None, bytes | None, bytes]:
+    """(ops of the rows that stay, which stay (None: all), which of those are deleted only by name ("": none))"""
+    if batch.ops is None or not route.dml:
+        return batch.ops, None, b""
+    ignored = b"".join(_OPS[kind] for kind, action in route.dml.items() if action == "Ignore")
+    mask = bytes(op not in ignored for op in batch.ops) if ignored else None
+    ops = bytes(op for op in batch.ops if op not in ignored) if ignored else batch.ops
+    if route.dml.get("Delete") != "LogicalDelete":
+        return ops, mask, b""
+    return ops.replace(b"D", b"U"), mask, bytes(op == b"D"[0] for op in ops)
+
+
+def _value(added: Added, deleted: bool) -> Any:
+    if added.column is DELETED:
+        return deleted
+    return added.value if added.value is not None else time.time_ns() // 1_000_000
+
+
+def _field(added: Added, deleted: bool) -> bytes:
+    return field(added.column.kind, _value(added, deleted))
