@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from disync.engine.ledger import Notebook
-from disync.engine.plan import plan
-from disync.engine.task import Run
+from disync.engine.task import Run, carry
 from disync.model.job import parse, warnings
 from disync.model.run import Limits, Task
 
@@ -35,16 +34,18 @@ def run(job: Path, sources: Mapping[str, Mapping[str, Any]]) -> None:
     task = Task(0, job.stem, 1, code, sources, limits=Limits(dirty=parsed.setting.dirty))
     ledger = Notebook()
     over = threading.Event()
-    with Run(plan(task), task, ledger, Alone()) as going:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: going.stop())
-        teller = threading.Thread(target=_tell, args=(ledger, over), daemon=True)
-        teller.start()
-        try:
-            going.go()
-        finally:
-            over.set()
-            teller.join()
+    teller = threading.Thread(target=_tell, args=(ledger, over), daemon=True)
+    teller.start()
+    try:
+        carry(task, ledger, Alone(), _stopped_by_signals)
+    finally:
+        over.set()
+        teller.join()
+
+
+def _stopped_by_signals(run: Run) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: run.stop())
 
 
 def _tell(ledger: Notebook, over: threading.Event) -> None:

@@ -75,7 +75,7 @@ class ApartWriter(Writer):
     def check(self) -> list[str]:
         return self._inner.check()
 
-    def prepare(self, tables: Sequence[Table]) -> None:
+    def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         self._inner.prepare(tables)
 
     def open(self, split: Split) -> Sink:

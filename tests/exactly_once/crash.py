@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from journal import Journal
@@ -123,13 +123,10 @@ def gated(pipeline: Pipeline, gate: Gate) -> Pipeline:
         reader.ack(stream, upto)
 
     replaced = {"ack": ack} if isinstance(reader, ChangeReader) else {}
-    return Pipeline(
-        _behind(gate, contract, reader, **replaced),
-        _behind(gate, Writer, writer, open=lambda split: _behind(gate, Sink, writer.open(split))),
-        pipeline.format,
-        pipeline.parallel,
-        pipeline.bytes_per_second,
-        pipeline.start,
+    return replace(
+        pipeline,
+        reader=_behind(gate, contract, reader, **replaced),
+        writer=_behind(gate, Writer, writer, open=lambda split: _behind(gate, Sink, writer.open(split))),
     )
 
 

@@ -254,7 +254,7 @@ class MemoryWriter(Writer):
     def check(self) -> list[str]:
         return []
 
-    def prepare(self, tables: Sequence[Table]) -> None:
+    def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         for table in tables:
             self._memory.create(replace(table, name=self._parameters.table))
 

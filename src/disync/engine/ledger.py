@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Protocol
 
 from disync.model.data import Dirty
@@ -33,6 +34,22 @@ class Ledger(Protocol):
         but for those that were replayed or dropped.
         """
 
+    def join(self, stream: str) -> None:
+        """The tables that this stream followed are told of by the source's own from now on: both have come to one
+        place."""
+
+    def leave(self, tables: Set[str]) -> None:
+        """These tables are no longer in the task: how they were cut is forgotten."""
+
+    def left(self) -> Set[str]:
+        """The tables that were in the task before and have not come back."""
+
+    def fail(self, tables: Set[str], reason: str) -> None:
+        """These tables are left behind, for this reason, until somebody asks for them again: as if they had left."""
+
+    def failed(self) -> Mapping[str, str]:
+        """The tables that are left behind, and why."""
+
     def asked(self) -> Sequence[Kept]:
         """The refused rows whose replay is asked for, in the order of their requests, then of their ids."""
 
@@ -47,6 +64,8 @@ class Notebook:
         self._lock = threading.Lock()
         self._checkpoints: dict[str, Checkpoint] = {}
         self._load: list[Split] = []
+        self._left: set[str] = set()
+        self._failed: dict[str, str] = {}
         self.dirty: list[Dirty] = []
         self.kept: dict[int, Kept] = {}
         """Rows to replay, by id: what tests put here."""
@@ -65,6 +84,7 @@ class Notebook:
         with self._lock:
             self._checkpoints.update({c.split: c for c in checkpoints})
             self._load.extend(load)
+            self._left -= {split.table.name for split in load}
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         with self._lock:
@@ -72,6 +92,29 @@ class Notebook:
             self.dirty.extend(dirty)
             self.tally = self.tally + tally
             return len(self.dirty)
+
+    def join(self, stream: str) -> None:
+        with self._lock:
+            self._load = [replace(split, stream="") if split.stream == stream else split for split in self._load]
+            self._checkpoints.pop(stream, None)
+
+    def leave(self, tables: Set[str]) -> None:
+        with self._lock:
+            self._left |= {split.table.name for split in self._load if split.table.name in tables}
+            self._load = [split for split in self._load if split.table.name not in tables]
+
+    def left(self) -> Set[str]:
+        with self._lock:
+            return set(self._left)
+
+    def fail(self, tables: Set[str], reason: str) -> None:
+        self.leave(tables)
+        with self._lock:
+            self._failed |= dict.fromkeys(tables, reason)
+
+    def failed(self) -> Mapping[str, str]:
+        with self._lock:
+            return dict(self._failed)
 
     def asked(self) -> Sequence[Kept]:
         with self._lock:

@@ -24,7 +24,7 @@ an upper bound. Each reads ahead, so that two keep two cores busy; a third would
 @dataclass(frozen=True)
 class Pipeline:
     """An opened job: one reader, one writer, what is changed in between, and the encoding that both agreed on (None:
-    Arrow)."""
+    Arrow). `without`: tables that were left behind."""
 
     reader: Reader
     transform: Transform
@@ -33,11 +33,12 @@ class Pipeline:
     parallel: int
     bytes_per_second: float | None
     start: Start
+    without: frozenset[str] = frozenset()
 
     @cached_property
     def tables(self) -> list[Table]:
         """The tables as the source has them when the run begins."""
-        return self.reader.tables()
+        return [table for table in self.reader.tables() if table.name not in self.without]
 
     @cached_property
     def routes(self) -> list[Route]:
@@ -62,32 +63,43 @@ class Pipeline:
         """The bounded splits of a task that begins: what is there now. None for one that only follows a log."""
         if isinstance(self.reader, ChangeReader) and not self.loads:
             return []
-        return self.reader.split(self.parallel)
+        return [split for split in self.reader.split(self.parallel) if split.table.name not in self.without]
 
     def streams(self, load: Sequence[Split]) -> list[Split]:
-        """The streams there are now, each to be read after `load`; more may be there the next time this is asked."""
+        """The streams there are now, each to be read after its part of `load`; more may be there the next time this is
+        asked. Tables that have not caught up yet have one of their own, behind the source's."""
         if not isinstance(self.reader, ChangeReader):
             return []
-        before = tuple(split.id for split in load)
-        return [replace(s, endless=True, parents=s.parents + before) for s in self.reader.streams()]
+        own = tuple(split.id for split in load if not split.stream)
+        apart = {name: [split for split in load if split.stream == name] for name in {s.stream for s in load} - {""}}
+        without = frozenset(split.table.name for cuts in apart.values() for split in cuts)
+        found = [
+            replace(stream, endless=True, parents=stream.parents + own, without=without)
+            for stream in self.reader.streams()
+        ]
+        for name, cuts in sorted(apart.items()):
+            tables, before = frozenset(split.table.name for split in cuts), tuple(split.id for split in cuts)
+            found.append(replace(found[0], id=name, parents=before, tables=tables, without=frozenset()))
+        return found
 
     def close(self) -> None:
         self.reader.close()
         self.writer.close()
 
 
-def plan(task: Task) -> Pipeline:
-    """Open what the task needs. Raises BadConfig when the job names something that does not exist."""
+def plan(task: Task, without: frozenset[str] = frozenset()) -> Pipeline:
+    """Open what the task needs, but for tables that are left behind. Raises BadConfig when the job names something that
+    does not exist."""
     job = parse(task.code)
     if job.transforms:
         step = job.transforms[0]
         raise BadConfig(f"{step.place}.stepType: transform steps are not served yet ({step.type}).")
-    reader = _open_reader(job.source, task)
+    reader = _open_reader(job.source, task, without)
     writer = _open_writer(job.target, task)
     shared = next((f for f in reader.formats if f in writer.formats), None)
     setting = job.setting
     parallel = setting.concurrent or PARALLEL
-    return Pipeline(reader, _transform(job), writer, shared, parallel, setting.bytes_per_second, task.start)
+    return Pipeline(reader, _transform(job), writer, shared, parallel, setting.bytes_per_second, task.start, without)
 
 
 def _transform(job: Job) -> Transform:
@@ -98,11 +110,11 @@ def _transform(job: Job) -> Transform:
         raise BadConfig(f"{job.target.place}.parameter.{error}") from error
 
 
-def _open_reader(step: Step, task: Task) -> Reader:
+def _open_reader(step: Step, task: Task, without: frozenset[str]) -> Reader:
     connector = _connector(step)
     if connector.reader is None:
         raise BadConfig(f"{step.place}.stepType: {step.type} cannot be read from.")
-    return connector.reader(_site(step, task))
+    return connector.reader(replace(_site(step, task), without=without))
 
 
 def _open_writer(step: Step, task: Task) -> Writer:

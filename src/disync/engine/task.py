@@ -9,7 +9,8 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -18,14 +19,15 @@ import structlog
 
 from disync.engine import pace
 from disync.engine.ahead import Ahead
+from disync.engine.joining import Joining
 from disync.engine.ledger import Ledger
 from disync.engine.pace import FlushPace, Throttle
-from disync.engine.plan import Pipeline
+from disync.engine.plan import Pipeline, plan
 from disync.engine.replay import Replay
 from disync.model.connector import ChangeReader, Sink
-from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Table, Unread
+from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Unread
 from disync.model.ddl import Policy
-from disync.model.errors import BadConfig, DdlRefused, DirtyLimit, Fenced, Unreachable
+from disync.model.errors import DdlRefused, DirtyLimit, Fenced, Misfit, NeedsConfirmation, TaskError
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
 
 log = structlog.get_logger()
@@ -40,9 +42,13 @@ class Lease(Protocol):
 
 
 class Run:
-    """One run of a task: owns its reader, its writer and a thread for every split that is being read."""
+    """One run of a task: owns its reader, its writer and a thread for every split that is being read.
 
-    def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger, lease: Lease) -> None:
+    `joins`: it begins by joining tables that have caught up to the source's stream. `joining`: it has ended, in good
+    order, so that the next run does that.
+    """
+
+    def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger, lease: Lease, joins: bool = False) -> None:
         self._pipeline = pipeline
         self._task = task
         self._ledger = ledger
@@ -54,6 +60,11 @@ class Run:
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
+        self._joins = joins
+        self._joining = Joining(pipeline, task, ledger)
+        self._quiet: dict[str, Position | None] = {}
+        """The streams, and where they are durable."""
+        self.joining = False
         self.running = False
 
     def __enter__(self) -> Run:
@@ -73,10 +84,12 @@ class Run:
 
     def go(self) -> None:
         """Run to the end of the source, or until `stop`. Raises the error that ended the run."""
-        for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
-            log.warning(warning, task=self._task.id)
-        self._pipeline.writer.prepare(self._pipeline.targets)
-        checkpoints = self._begin()
+        try:
+            checkpoints = self._ready_to_go()
+        except TaskError as error:
+            if self._stopping.is_set() and error.retry:
+                return  # asked to end before anything was read: its connections were hung up
+            raise
         self._ended = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
         self.running = True
         try:
@@ -93,6 +106,21 @@ class Run:
         if not self._stopping.is_set():
             self._pipeline.writer.finish()
 
+    def _ready_to_go(self) -> Mapping[str, Checkpoint]:
+        for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
+            log.warning(warning, task=self._task.id)
+        self._prepare()
+        return self._begin()
+
+    def _prepare(self) -> None:
+        try:
+            self._pipeline.writer.prepare(self._pipeline.targets, self._task.confirmed)
+        except Misfit as error:
+            if self._task.isolates and not self._task.confirmed:
+                raise NeedsConfirmation(f"{error} Or start the solution again to use the table as it is.") from error
+            error.tables = self.sources(error.tables)
+            raise
+
     def _begin(self) -> Mapping[str, Checkpoint]:
         """The checkpoints to go on from. At a task's first run it is decided, once, where its streams begin and how
         its full load is cut: saved before anything is read, and the streams' positions taken before the cuts."""
@@ -106,44 +134,41 @@ class Run:
             self._ledger.begin(first, load)
             known = self._ledger.checkpoints()
         else:
-            load = [*load, *self._added(load, known)]
+            doubtful = self._joining.leave(load, known)
+            self._joining.come(self._ledger.load(), known, doubtful)
+            if self._joins:
+                self._join()
+            load, known = self._ledger.load(), self._ledger.checkpoints()
         tables = {table.name: table for table in pipeline.tables}
-        self._load = [
-            replace(split, table=tables[split.table.name]) for split in load if self._is_there(split, tables, known)
-        ]
+        self._load = [replace(split, table=tables[split.table.name]) for split in load if split.table.name in tables]
         return known
 
-    def _added(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> Sequence[Split]:
-        """The cuts of tables that have come to the task since it began with a full load. They are loaded before the log
-        goes on from where it was: what it then says of them is said again, and replayed by key. Those of which the log
-        itself tells all are only followed."""
-        known, reader = {split.table.name for split in load}, self._pipeline.reader
-        come = [table for table in self._pipeline.tables if table.name not in known]
-        if not load or not come:
-            return []
-        wanted = {table.name for table in come}
-        if isinstance(reader, ChangeReader):
-            for stream in self._pipeline.streams(()):
-                wanted -= reader.came(come, checkpoints[stream.id].position) if stream.id in checkpoints else set()
-        if wanted and self._pipeline.writer.appends:
-            log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=wanted)
-            wanted.clear()
-        splits = [split for split in self._pipeline.load() if split.table.name in wanted] if wanted else []
-        self._ledger.begin((), splits)
-        return splits
+    def _join(self) -> None:
+        """Tables with a stream of their own are told of by the source's, once both have been read to one place."""
+        for side in sorted({split.stream for split in self._ledger.load()} - {""}):
+            streams = {stream.id: stream for stream in self._pipeline.streams(self._ledger.load())}
+            main, other = next(iter(streams.values())), streams[side]
+            if all(split in (marks := self._ledger.checkpoints()) and marks[split].done for split in other.parents):
+                self._bring(other, self._bring(main, None))
+                self._bring(main, self._bring(other, None))
+                if not self.halted:
+                    self._ledger.join(side)
+                    log.info("tables have joined", task=self._task.id, tables=sorted(other.tables or ()))
 
-    def _is_there(self, split: Split, tables: Mapping[str, Table], known: Mapping[str, Checkpoint]) -> bool:
-        """Whether the table of a split is still in the source. Of one that is not, a log tells what became of it."""
-        if split.table.name in tables:
-            return True
-        done = split.id in known and known[split.id].done
-        if not done and not isinstance(self._pipeline.reader, ChangeReader):
-            raise BadConfig(
-                f"Table {split.table.name} was to be loaded and is not in the source any more. "
-                "Terminate the task, deploy it again and start it: it then begins with the tables there are."
-            )
-        log.warning("a table has left the task", task=self._task.id, table=split.table.name, loaded=done)
-        return False
+    def _bring(self, stream: Split, until: Position | None) -> Position:
+        """Read a stream up to the first place that is not before `until` (None: not at all); where it then is."""
+        sink = self._pipeline.writer.open(stream)
+        try:
+            latest = self._latest(sink.last(), self._ledger.checkpoints().get(stream.id))
+            assert latest is not None, "it was begun"
+            if until is None or not isinstance(self._pipeline.reader, ChangeReader):
+                return latest.position
+            bounded = replace(stream, until=until, format=self._pipeline.format)
+            events = self._pipeline.reader.changes(bounded, latest.position)
+            SplitRun(self, bounded, sink, latest.position).take_all(events)
+            return self._ledger.checkpoints()[stream.id].position
+        finally:
+            sink.close()
 
     def _first(self, reader: ChangeReader, stream: Split, start: Start) -> Checkpoint:
         return Checkpoint(stream.id, reader.seek(stream, start), self._task.epoch)
@@ -172,11 +197,13 @@ class Run:
             return False
         if any(parent in present and parent not in self._ended for parent in split.parents):
             return False
-        return split.endless or len(self._threads) < self._pipeline.parallel
+        return split.endless or len(self._threads.keys() - self._quiet.keys()) < self._pipeline.parallel
 
     def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
         self._threads[split.id] = thread
+        if split.endless:
+            self._quiet[split.id] = None
         thread.start()
 
     def _carry(self, split: Split, checkpoint: Checkpoint | None) -> None:
@@ -246,6 +273,15 @@ class Run:
                 f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
             )
 
+    def leaves(self, error: TaskError) -> bool:
+        """Whether the task goes on without the tables that an error is about: some others are left."""
+        of_tables = self._task.isolates and not error.retry and bool(error.tables)
+        return of_tables and not error.tables.issuperset(table.name for table in self._pipeline.tables)
+
+    def sources(self, targets: Set[str]) -> frozenset[str]:
+        """The tables of the source that become these."""
+        return frozenset(r.source.name for r in self._pipeline.routes if r.target.name in targets)
+
     def mapped(self, batch: Batch) -> Batch:
         return self._pipeline.transform.batch(batch)
 
@@ -255,7 +291,8 @@ class Run:
         if policy is Policy.CRITICAL:
             raise DdlRefused(
                 f"{change.kind} of {change.before.name} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
-                "Make the target fit, and start the task with another policy for this kind."
+                "Make the target fit, and start the task with another policy for this kind.",
+                [change.before.name],
             )
         if policy is not Policy.IGNORE:
             log.warning(
@@ -263,15 +300,13 @@ class Run:
             )
         if policy is not Policy.NORMAL:
             return None
-        self._require_loaded(change)
+        self._joining.require_loaded(change, self._load)
+        known = {split.table.name for split in self._load}
+        if change.kind in ("CREATETABLE", "RENAMETABLE") and self._pipeline.loads and change.after.name not in known:
+            told = self._joining.belongs(change.after)
+            self._ended.add(told.id)
+            self._load.append(told)
         return self._pipeline.transform.change(change)
-
-    def _require_loaded(self, change: SchemaChange) -> None:
-        """A table that is selected by its new name may have had rows under the old one."""
-        if change.kind != "CREATETABLE" or change.statement.lstrip()[:6].upper() == "CREATE":
-            return
-        if self._pipeline.loads and change.after.name not in {split.table.name for split in self._load}:
-            raise Unreachable(f"{change.after.name} has come with rows that it had; the run begins anew to load them.")
 
     def acknowledge(self, split: Split, upto: Position) -> None:
         if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
@@ -279,6 +314,42 @@ class Run:
 
     def split_ended(self, split: Split) -> None:
         self._ended.add(split.id)
+
+    def reached(self, split: Split, position: Position) -> None:
+        """A stream is durable up to here. When all are near each other, those of their own can be joined."""
+        self._quiet[split.id] = position
+        reader = self._pipeline.reader
+        apart = any(part.stream for part in self._load) and all(part.id in self._ended for part in self._load)
+        if (
+            apart
+            and isinstance(reader, ChangeReader)
+            and all(at is not None and reader.near(at, position) for at in self._quiet.values())
+        ):
+            self.joining = True
+            self.stop()
+
+
+Open = Callable[[Task, frozenset[str]], Pipeline]
+
+
+def carry(task: Task, ledger: Ledger, lease: Lease, begun: Callable[[Run], None], opened: Open = plan) -> None:
+    """Run a task: one run after the other while each ends only for tables to join or to be left behind. `begun` is told
+    of each."""
+    joins = False
+    while True:
+        with Run(opened(task, frozenset(ledger.failed())), task, ledger, lease, joins) as run:
+            begun(run)
+            try:
+                run.go()
+            except TaskError as error:
+                if not run.leaves(error):
+                    raise
+                log.warning("tables are left behind", task=task.id, tables=sorted(error.tables), error=str(error))
+                ledger.fail(error.tables, f"{error.code}: {error}")
+                continue
+        if not run.joining:
+            return
+        joins = True
 
 
 class SplitRun:
@@ -301,9 +372,11 @@ class SplitRun:
             self._take(event)
             if (self._pace.due or isinstance(event, Idle)) and not self._inside:
                 self._commit()
+                if isinstance(event, Idle) and self._split.endless and not self._split.until:
+                    self._run.reached(self._split, self._position)
             if self._run.halted:
                 break
-        if self._run.halted:
+        if self._run.halted or self._split.until:
             if not self._inside:
                 self._commit()
         else:
@@ -318,7 +391,8 @@ class SplitRun:
                 # Rows before the change keep the old shape: they are durable before the target's shape changes.
                 self._commit()
                 if (change := self._run.followed(event)) is not None:
-                    self._sink.alter(change)
+                    with self._told():
+                        self._sink.alter(change)
             case Unread():
                 self._unread += event.rows
                 self._tally += Tally(rows_read=len(event.rows), rows_written=len(event.rows))
@@ -336,17 +410,27 @@ class SplitRun:
         self._run.admit(batch.size)
         mapped = self._run.mapped(batch)
         if mapped.count:
-            self._sink.write(mapped)
+            with self._told():
+                self._sink.write(mapped)
         self._pace.wrote(batch.count, batch.size)
         self._tally += Tally(rows_read=batch.count, bytes_read=batch.size, rows_written=batch.count)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a sink says of its tables is said of the source's."""
+        try:
+            yield
+        except TaskError as error:
+            error.tables = self._run.sources(error.tables)
+            raise
 
     def _commit(self, done: bool = False) -> None:
         if self._position == self._saved and not done:
             return
         unread, self._unread = tuple(self._unread), []
-        self._run.save(
-            Checkpoint(self._split.id, self._position, self._run.epoch, done, unread), self._sink, self._tally
-        )
+        checkpoint = Checkpoint(self._split.id, self._position, self._run.epoch, done, unread)
+        with self._told():
+            self._run.save(checkpoint, self._sink, self._tally)
         self._run.acknowledge(self._split, self._position)
         self._saved = self._position
         self._tally = Tally()

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from disync.engine.dispatch import LEASE_SECONDS, Dispatch, Hold
-from disync.engine.plan import plan
-from disync.engine.task import Run
+from disync.engine.task import Run, carry
 from disync.model.errors import DISyncError, Fenced, TaskError
 from disync.model.run import Task
 
@@ -48,6 +47,11 @@ class Hosted:
     thread: threading.Thread
     run: Run | None = None
     stopping: bool = False
+
+    def begun(self, run: Run) -> None:
+        self.run = run
+        if self.stopping:
+            run.stop()
 
 
 class Worker:
@@ -113,11 +117,7 @@ class Worker:
         error: TaskError | None = None
         log.info("run begins", task=task.id, name=task.name, epoch=task.epoch, worker=self._name)
         try:
-            with Run(plan(task), task, self._dispatch.ledger(task), self._lease) as run:
-                hosted.run = run
-                if hosted.stopping:
-                    run.stop()
-                run.go()
+            carry(task, self._dispatch.ledger(task), self._lease, hosted.begun)
         except TaskError as failure:
             error = failure
         except DISyncError as failure:

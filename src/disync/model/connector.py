@@ -85,8 +85,13 @@ class ChangeReader(Reader):
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
         """Every change after `after`, in the log's order; Idle when there is none just now (at least once a second).
 
-        Ends only when the stream itself has ended (a sealed shard, read to its last record) or after `close`.
+        Ends only when the stream itself has ended (a sealed shard, read to its last record), after `close`, or at the
+        first valid position that is not before `stream.until`. A reader that `loads` heeds `stream.tables`, too.
         """
+
+    def near(self, one: Position, other: Position) -> bool:
+        """Whether it takes no more than about a second to read from one of them to the other."""
+        return one == other
 
     @abstractmethod
     def ack(self, stream: Split, upto: Position) -> None:
@@ -145,8 +150,9 @@ class Writer(ABC):
         """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""
 
     @abstractmethod
-    def prepare(self, tables: Sequence[Table]) -> None:
-        """Make or verify the target of each table. Called before the first `open`, and again on every run."""
+    def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
+        """Make or verify the target of each table. Called before the first `open`, and again on every run. Misfit tells
+        of one that is there and differs; `lenient`: as far as a run can live with that, it is taken as it is."""
 
     @abstractmethod
     def open(self, split: Split) -> Sink:
@@ -165,12 +171,14 @@ class Writer(ABC):
 class Site:
     """Where a step works: its `parameter` object as written, and the content of the data sources it names.
 
-    `owner` is the task's (`Task.owner`): what a target that keeps checkpoints keeps them under.
+    `owner` is the task's (`Task.owner`): what a target that keeps checkpoints keeps them under. `without`: tables that
+    are selected and yet left alone.
     """
 
     parameter: Mapping[str, Any]
     sources: Mapping[str, Mapping[str, Any]]
     owner: str = ""
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,7 @@ class Connector:
     the data source's Content. None where the connector cannot read, cannot write, or needs no data source.
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
     `precheck` is what `Reader.check` finds out, for a task that is being deployed; None: only a run finds out.
-    `named` are the tables that the parameter of a reader step names one by one.
+    `named`: (database or "", table) of those that the parameter of a reader step names one by one.
     """
 
     name: str
@@ -202,4 +210,4 @@ class Connector:
     probe: Callable[[Mapping[str, Any]], None] | None = None
     catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None
     precheck: Callable[[Site], list[str]] | None = None
-    named: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
+    named: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] | None = None

@@ -9,15 +9,19 @@
     └── TaskError            a running task met it; `retry` says whether a failover may cure it
         ├── Unreachable      the other system does not answer (retry)
         ├── BadConfig        the task or the data source is wrong (no retry)
+        │   └── Misfit       a table of the target is there and is not as it has to be
         ├── PositionGone     the source no longer holds the position (no retry)
         ├── DdlRefused       a change of the source's schema that the task must not pass over (no retry)
         ├── DirtyLimit       more refused rows than the task allows (no retry)
+        ├── NeedsConfirmation  the target differs in a way that a run can live with, if the user says so (no retry)
         └── Fenced           another run of the task has taken over (no retry, silent stop)
 
 Drivers' exceptions stop at the connector and become a TaskError there (`raise ... from`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class DISyncError(Exception):
@@ -66,10 +70,16 @@ class InternalError(ApiError):
 
 
 class TaskError(DISyncError):
-    """A running task met it. `code` is stable; `retry` says whether another run may succeed."""
+    """A running task met it. `code` is stable; `retry` says whether another run may succeed. `tables`: the names of the
+    tables that it is about, where it is about these and no others; of the source's, or of the target's from a writer.
+    """
 
     code = "TaskError"
     retry = True
+
+    def __init__(self, message: str, tables: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.tables = frozenset(tables)
 
 
 class Unreachable(TaskError):
@@ -79,6 +89,10 @@ class Unreachable(TaskError):
 class BadConfig(TaskError):
     code = "BadConfig"
     retry = False
+
+
+class Misfit(BadConfig):
+    """`tables` are the target's."""
 
 
 class PositionGone(TaskError):
@@ -93,6 +107,13 @@ class DdlRefused(TaskError):
 
 class DirtyLimit(TaskError):
     code = "DirtyLimit"
+    retry = False
+
+
+class NeedsConfirmation(TaskError):
+    """The run goes on with the target as it is once the task is started again: `Task.confirmed` is then true."""
+
+    code = "NeedsConfirmation"
     retry = False
 
 

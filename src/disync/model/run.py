@@ -18,6 +18,10 @@ class Split:
     `at` places the split in the source's key space, 0 <= at < 1: rows with equal keys come from splits with equal `at`.
     `parents` are the splits that must be read to their end before this one begins: a shard's parents, and the full
     load before a log. `endless`: a stream of changes. `format` is the encoding that plan chose; None means Arrow.
+
+    Tables may come to a task whose log is being followed. Until they have caught up they have a stream of their own:
+    `stream` of a bounded split is the id of the one that follows its table ("": the source's own). An endless split
+    tells of `tables` alone (None: all that are selected), and never of those `without`; it ends behind `until`.
     """
 
     id: str
@@ -27,6 +31,10 @@ class Split:
     bounds: str = ""
     endless: bool = False
     format: str | None = None
+    stream: str = ""
+    tables: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+    until: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class Task:
     `code` is the job as the user wrote it; `epoch` grows with every run that is placed, and whoever holds an older one
     is fenced off. `sources` holds the content of each data source that the job names. `owner` is the name under which
     targets keep the task's checkpoints: no other task has it, and the task gets another one when it begins anew.
+    `confirmed`: after a run that ended with NeedsConfirmation, the user has started the task again. `isolates`: a table
+    that cannot go on is left behind, and the others go on; and a table of the target that differs is asked about.
     """
 
     id: int
@@ -64,6 +74,8 @@ class Task:
     limits: Limits = field(default_factory=Limits)
     owner: str = ""
     ddl: Policies = field(default_factory=lambda: BUILT_IN)
+    confirmed: bool = False
+    isolates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,29 @@ class StoreLedger:
                 refused = refused_rows.since_start(db, self._task.id)
             return refused
 
+    def join(self, stream: str) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            checkpoints.join(db, self._task.id, stream)
+
+    def leave(self, tables: Set[str]) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            checkpoints.leave(db, self._task.id, tables)
+
+    def left(self) -> Set[str]:
+        with self._store.read() as db:
+            return checkpoints.left(db, self._task.id)
+
+    def fail(self, tables: Set[str], reason: str) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            checkpoints.fail(db, self._task.id, tables, _storable(reason), now_ms())
+
+    def failed(self) -> Mapping[str, str]:
+        with self._store.read() as db:
+            return checkpoints.failed(db, self._task.id)
+
     def asked(self) -> Sequence[Kept]:
         with self._store.read() as db:
             return refused_rows.asked(db, self._task.id)

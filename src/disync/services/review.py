@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 
 from disync.connectors import find
+from disync.model import table_mapping
 from disync.model.connector import Connector
-from disync.model.errors import Refused
+from disync.model.data import Table
+from disync.model.errors import BadConfig, Refused
 from disync.model.job import Job, Step
 from disync.model.job import warnings as unknown_members
+from disync.model.table_mapping import TableMappings
 from disync.services.data_sources import Known
 
 LONGEST_GROUP = 512
@@ -25,7 +28,7 @@ def problems(job: Job, known: Mapping[str, Known]) -> list[str]:
     for step, reads in ((job.source, True), (job.target, False)):
         found += _step_problems(step, reads)
         found += _data_source_problems(step, known)
-    return [*found, *_poured(job), *_loop(job, known), *_group_problems(job)]
+    return [*found, *_poured(job), *_mapped(job), *_loop(job, known), *_group_problems(job)]
 
 
 def require_runnable(job: Job, known: Mapping[str, Known]) -> None:
@@ -80,8 +83,20 @@ def _poured(job: Job) -> Iterator[str]:
     if len(tables) > 1 and isinstance(one, str):
         yield (
             f'{target.place}.parameter.table: {len(tables)} tables would be written to "{one[:100]}": '
-            f"{', '.join(tables[:8])}. Leave it out, so that each keeps its name, or make a task for each."
+            f"{', '.join(name for _, name in tables[:8])}. Leave it out: each keeps its name. Or make a task for each."
         )
+
+
+def _mapped(job: Job) -> Iterator[str]:
+    """Whether the tables that are named can all be mapped, each to a target of its own."""
+    connector, target = find(job.source.type), job.target
+    tables = connector.named(job.source.parameter) if connector and connector.named else ()
+    source = next((name for name, _ in job.source.data_sources), "")
+    try:
+        mappings = TableMappings(table_mapping.read(target.parameter), source, "")
+        mappings.routes([Table(".".join(filter(None, place)), path=place) for place in tables])
+    except BadConfig as error:
+        yield f"{target.place}.parameter.tableMappingRule: {str(error).removeprefix('tableMappingRule')}"
 
 
 def _loop(job: Job, known: Mapping[str, Known]) -> Iterator[str]:

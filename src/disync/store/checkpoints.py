@@ -1,15 +1,17 @@
-"""Rows of `checkpoint` and `load_split`: how far a task is durable in its target."""
+"""Rows of `checkpoint`, `load_split` and `failed_table`: how far a task is durable in its target, table by table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from disync.model.data import Position, Table
 from disync.model.run import Checkpoint, Split
-from disync.store.schema import checkpoint, load_split
+from disync.store.schema import checkpoint, failed_table, load_split
+
+_CHUNK = 500
 
 
 def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
@@ -30,18 +32,81 @@ def forget(db: Connection, file_id: int) -> None:
     """The task begins anew at its next start."""
     db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id))
     db.execute(delete(load_split).where(load_split.c.file_id == file_id))
+    db.execute(delete(failed_table).where(failed_table.c.file_id == file_id))
 
 
 def put_load(db: Connection, file_id: int, splits: Sequence[Split]) -> None:
     rows = [
-        {"file_id": file_id, "split": s.id, "number": n, "table_name": s.table.name, "at": s.at, "bounds": s.bounds}
-        for n, s in enumerate(splits)
+        {
+            "file_id": file_id,
+            "split": split.id,
+            "number": number,
+            "table_name": split.table.name,
+            "at": split.at,
+            "bounds": split.bounds,
+            "stream": split.stream,
+        }
+        for number, split in enumerate(splits)
     ]
+    for where in _of_tables(file_id, {split.table.name for split in splits}):
+        db.execute(delete(load_split).where(where, load_split.c.gone))
     if rows:
         db.execute(insert(load_split), rows)
 
 
 def load_of_task(db: Connection, file_id: int) -> list[Split]:
     """The cuts of the task's full load, in their order; of each one's table only the name."""
-    rows = db.execute(select(load_split).where(load_split.c.file_id == file_id).order_by(load_split.c.number))
-    return [Split(r.split, Table(r.table_name), r.at, bounds=r.bounds) for r in rows]
+    query = select(load_split).where(load_split.c.file_id == file_id, ~load_split.c.gone)
+    rows = db.execute(query.order_by(load_split.c.number))
+    return [Split(r.split, Table(r.table_name), r.at, bounds=r.bounds, stream=r.stream) for r in rows]
+
+
+def join(db: Connection, file_id: int, stream: str) -> None:
+    """What this stream has followed is followed by the source's own."""
+    of_stream = (load_split.c.file_id == file_id) & (load_split.c.stream == stream)
+    db.execute(update(load_split).where(of_stream).values(stream=""))
+    db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split == stream))
+
+
+def leave(db: Connection, file_id: int, tables: Collection[str]) -> None:
+    """The cuts of these tables count no more."""
+    for where in _of_tables(file_id, tables):
+        splits = select(load_split.c.split).where(where)
+        db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split.in_(splits)))
+        db.execute(update(load_split).where(where).values(gone=True))
+
+
+def left(db: Connection, file_id: int) -> set[str]:
+    """The tables that were in the task, and are not now."""
+    query = select(load_split.c.table_name).where(load_split.c.file_id == file_id, load_split.c.gone)
+    return set(db.scalars(query.distinct()))
+
+
+def fail(db: Connection, file_id: int, tables: Collection[str], reason: str, now_ms: int) -> None:
+    """Leave these tables behind."""
+    leave(db, file_id, tables)
+    known = failed(db, file_id)
+    rows = [
+        {"file_id": file_id, "table_name": table, "reason": reason, "at_ms": now_ms} for table in {*tables} - {*known}
+    ]
+    if rows:
+        db.execute(insert(failed_table), rows)
+
+
+def failed(db: Connection, file_id: int) -> dict[str, str]:
+    """The tables that were left behind, and why."""
+    rows = db.execute(select(failed_table).where(failed_table.c.file_id == file_id))
+    return {row.table_name: row.reason for row in rows}
+
+
+def retry(db: Connection, file_id: int) -> int:
+    """No table is left behind any more: the next run takes them up again. Returns how many there were."""
+    return db.execute(delete(failed_table).where(failed_table.c.file_id == file_id)).rowcount
+
+
+def _of_tables(file_id: int, tables: Collection[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions of which each names a bounded number of tables."""
+    names = sorted(tables)
+    for start in range(0, len(names), _CHUNK):
+        some = load_split.c.table_name.in_(names[start : start + _CHUNK])
+        yield (load_split.c.file_id == file_id) & some

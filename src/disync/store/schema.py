@@ -263,7 +263,8 @@ project_config = Table(
     _text("config", "{}"),
 )
 
-# The cuts of a task's full load, as they were made when it began.
+# The cuts of a task's full load, as they were made when it began, or when the table came. `stream`: as Split.stream.
+# `gone`: the table has left the task.
 load_split = Table(
     "load_split",
     metadata,
@@ -273,6 +274,18 @@ load_split = Table(
     _text("table_name"),
     Column("at", Float, nullable=False, server_default="0"),
     _text("bounds"),
+    _text("stream"),
+    Column("gone", Boolean, nullable=False, server_default=false()),
+)
+
+# Tables that a task has left behind, and why.
+failed_table = Table(
+    "failed_table",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    _text("reason"),
+    _ms("at_ms"),
 )
 
 failover = Table(

@@ -8,8 +8,8 @@ from typing import Any
 
 import mariadb
 from contract.source import rows_in
-from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql import selection as selecting
+from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql.config import step_of
 from disync.model.connector import Site
 from disync.model.data import Batch, Event, Position, SchemaChange

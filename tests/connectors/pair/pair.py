@@ -16,8 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 import mariadb
 from disync.connectors.mysql import position
 from disync.engine.ledger import Notebook
-from disync.engine.plan import plan
-from disync.engine.task import Run
+from disync.engine.plan import Pipeline, plan
+from disync.engine.task import Run, carry
 from disync.model.ddl import BUILT_IN, Policy
 from disync.model.errors import DISyncError
 from disync.model.run import Limits, Task
@@ -34,30 +34,42 @@ class Held:
 
 
 class Running:
-    """A run in a thread of its own, under a `with`; its end is asserted to be a good one unless `fails` was asked."""
+    """A task that is carried on from run to run in a thread of its own, under a `with`; its end is asserted to be a
+    good one unless `fails` was asked."""
 
     def __init__(self, pair: Pair, task: Task, format_: str | None) -> None:
         self.ledger = pair.ledger
-        self._pair = pair
-        pipeline = plan(task)
-        pipeline = pipeline if format_ else replace(pipeline, format=None)
-        self.run = Run(pipeline, task, pair.ledger, Held())
+        self.runs: list[Run] = []
         self.error: BaseException | None = None
+        self._pair = pair
+        self._task = task
+        self._format = format_
+        self._left = threading.Event()
         self._thread = threading.Thread(target=self._go, name="run")
 
     def _go(self) -> None:
         try:
-            with self.run:
-                self.run.go()
+            carry(self._task, self.ledger, Held(), self._begun, self._opened)
         except DISyncError as error:
             self.error = error
+
+    def _opened(self, task: Task, without: frozenset[str]) -> Pipeline:
+        pipeline = plan(task, without)
+        return pipeline if self._format else replace(pipeline, format=None)
+
+    def _begun(self, run: Run) -> None:
+        self.runs.append(run)
+        if self._left.is_set():
+            run.stop()
 
     def __enter__(self) -> Running:
         self._thread.start()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self.run.stop()
+        self._left.set()
+        for run in self.runs:
+            run.stop()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
         if kind is None and self.error is not None:
@@ -132,12 +144,14 @@ class Pair:
         ]
         return json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}})
 
-    def task(self, code: str, dirty: int | None = None, ddl: dict[str, Policy] | None = None) -> Running:
+    def task(self, code: str, dirty: int | None = None, ddl: dict[str, Policy] | None = None, **more: Any) -> Running:
         """The next run of the task, which goes on from what the ledger knows; begun by `with`."""
         self.epoch += 1
         policies = {**BUILT_IN, **(ddl or {})}
         limits = Limits(dirty=dirty)
-        task = Task(1, self.name, self.epoch, code, self.content(), limits=limits, owner=self.name, ddl=policies)
+        task = Task(
+            1, self.name, self.epoch, code, self.content(), limits=limits, owner=self.name, ddl=policies, **more
+        )
         return Running(self, task, self.format)
 
     def equal(self, table: str = "t", columns: str = "*", source_columns: str | None = None) -> bool:

@@ -40,7 +40,7 @@ class DataHubWriter(Writer):
         self._client.topic(self._parameters.topic)
         return []
 
-    def prepare(self, tables: Sequence[Table]) -> None:
+    def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Topics are not made here: shards and lifecycle are the owner's choice. Verify that the columns fit."""
         self._target = Target(self._client, self._parameters.topic)
         shape = self._target.layout.shape

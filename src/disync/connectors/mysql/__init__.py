@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +20,8 @@ PROBE_SECONDS = 2
 
 def _reader(site: Site) -> Reader:
     parameters, address = step_of(site)
-    return MySQLChangeReader(address, selecting.of_step(parameters, address.database), parameters)
+    selection = replace(selecting.of_step(parameters, address.database), without=site.without)
+    return MySQLChangeReader(address, selection, parameters)
 
 
 def _probe(content: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from disync.connectors.mysql import ddl, schema
+from disync.connectors.mysql import ddl
 from disync.connectors.mysql.ddl import Statement
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.selection import Selection
@@ -54,7 +54,7 @@ def known_after(statement: Statement, views: Views) -> dict[Name, Shape]:
 
 def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
     old, new = views.known.get(name), views.described.get(name)
-    empty = Table(schema.table_name(views.selection, name), path=name)
+    empty = Table(views.selection.name(*name), path=name)
     if statement.verb == "TRUNCATE":
         return [Step("TRUNCATETABLE", old.table, (new or old).table)] if old else []
     # A run that begins behind the place where a table lost its name has never seen it; the target may have it still.
@@ -84,7 +84,7 @@ def _of(statement: Statement, name: Name, views: Views) -> list[Step]:
 
 
 def _created(statement: Statement, name: Name, old: Shape | None, new: Shape, views: Views) -> list[Step]:
-    empty = Table(schema.table_name(views.selection, name), path=name)
+    empty = Table(views.selection.name(*name), path=name)
     made = Step("CREATETABLE", empty, new.table)
     if old is None or name in views.altered:
         return [made]
@@ -94,5 +94,5 @@ def _created(statement: Statement, name: Name, old: Shape | None, new: Shape, vi
 
 def _renamed(old: Table, target: Name, views: Views) -> Step:
     there = views.described.get(target)
-    renamed = there.table if there else replace(old, name=schema.table_name(views.selection, target), path=target)
+    renamed = there.table if there else replace(old, name=views.selection.name(*target), path=target)
     return Step("RENAMETABLE", old, renamed)

@@ -22,6 +22,9 @@ from disync.native import pgcopy
 
 STREAM = "binlog"
 
+NEAR_BYTES = 16 << 20
+"""Of a log, read and written within about a second."""
+
 
 class MySQLChangeReader(MySQLReader, ChangeReader):
     """Reads tables, and follows the log. The log does not reach back to the first row: `earliest` loads first."""
@@ -44,10 +47,14 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
         try:
-            yield from self._follow(position.read(after), stream.format == pgcopy.FORMAT)
+            yield from self._follow(stream, position.read(after))
         except TaskError:
             if not self.closed.is_set():
                 raise
+
+    def near(self, one: Position, other: Position) -> bool:
+        here, there = position.read(one), position.read(other)
+        return here.file == there.file and abs(here.at - there.at) < NEAR_BYTES
 
     def ack(self, stream: Split, upto: Position) -> None:
         """A server keeps its log for as long as it is told to, read or not."""
@@ -56,16 +63,18 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
     def _history(self) -> History:
         return History(self.session, self.selection)
 
-    def _follow(self, place: Place, as_bytes: bool) -> Iterator[Event]:
+    def _follow(self, stream_: Split, place: Place) -> Iterator[Event]:
+        history = History(self.session, self.selection.limited(stream_.tables, stream_.without))
         with self.session() as session, self.session() as carrier:
             place = self._current(session, place)
+            until = self._current(session, position.read(stream_.until)) if stream_.until else None
             gtids = dialect.gtids(session, place.gtid)
             left_out = gtids if place.server == position.NOWHERE else None
             log = LogStream(carrier, place.file, place.at, self.batch_rows, left_out)
             if left_out is None:
                 self._verify(log, place)
-            follower = Follower(log, self._history, place, gtids, self.batch_rows, as_bytes)
-            yield from follower.events(self.closed.is_set)
+            follower = Follower(log, history, place, gtids, self.batch_rows, stream_.format == pgcopy.FORMAT)
+            yield from follower.events(self.closed.is_set, until)
 
     def _current(self, session: Session, place: Place) -> Place:
         """The place in the log of the server that answers now."""

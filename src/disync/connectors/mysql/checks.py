@@ -31,9 +31,10 @@ def check(session: Session, selection: Selection) -> list[str]:
     settings = {_text(row[0]).lower(): _text(row[1]) for row in session.query(sql.variables(_VARIABLES))}
     shapes = schema.read(session, selection)
     faults = [*_version_faults(session), *_log_faults(settings)]
-    faults += [*_grant_faults(session), *_table_faults(shapes, selection)]
-    if faults:
-        raise BadConfig(" ".join(faults))
+    faults += _grant_faults(session)
+    lacking, missing = _table_faults(shapes, selection)
+    if faults or lacking:
+        raise BadConfig(" ".join([*faults, *lacking]), () if faults else missing)
     expected = _load_seconds(session, selection, shapes)
     return [*_warnings(settings, expected), *_group_warnings(session, settings), *_table_warnings(shapes)]
 
@@ -92,18 +93,21 @@ def _grant_faults(session: Session) -> list[str]:
     return [f"The user {user} lacks rights: run GRANT {', '.join(missing)} ON *.* TO {user}."] if missing else []
 
 
-def _table_faults(shapes: Mapping[Name, Shape], selection: Selection) -> list[str]:
-    faults = []
+def _table_faults(shapes: Mapping[Name, Shape], selection: Selection) -> tuple[list[str], set[str]]:
+    """What is wrong, and the names of the tables that are missed."""
+    faults: list[str] = []
+    names: set[str] = set()
     for database, tables in selection.databases.items():
         there = {name for held, name in shapes if held == database}
-        if missing := sorted(tables - there):
+        if missing := sorted(t for t in tables - there if selection.name(database, t) not in selection.without):
+            names |= {selection.name(database, table) for table in missing}
             faults.append(
                 f"Database {database} has no table {', '.join(missing)} that this user may read: create it, grant "
                 "SELECT on it, or correct the task."
             )
         if not tables and not there:
             faults.append(f"Database {database} has no table that this user may read: create one, or grant SELECT.")
-    return faults
+    return faults, names
 
 
 def _table_warnings(shapes: Mapping[Name, Shape]) -> list[str]:

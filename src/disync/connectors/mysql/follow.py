@@ -62,8 +62,12 @@ class Follower:
         self._ticked = time.monotonic()
         self._shapes, self._altered, _ = history.since(place)
 
-    def events(self, closed: Callable[[], bool]) -> Iterator[data.Event]:
+    def events(self, closed: Callable[[], bool], until: Place | None = None) -> Iterator[data.Event]:
+        """Until it is closed, or behind a transaction that ends at `until` or after."""
         while not closed():
+            if until is not None and not self._inside and self._place.reaches(until):
+                yield from self._idle()
+                return
             event = self._stream.next(0.0)
             if event is None:
                 if self._stream.rows.enough:
@@ -245,7 +249,8 @@ class Follower:
                 return None
             raise NotServed(
                 f"The log holds rows of {map_.database}.{map_.name}, which is not there any more, so that they cannot "
-                "be read. Leave the table out of the task, or start it again behind the place where it was dropped."
+                "be read. Leave the table out of the task, or start it again behind the place where it was dropped.",
+                [self._history.selection.name(*place)],
             )
         return plan(map_, self._shapes[place], place in self._altered, self._altered.get(place, False))
 

@@ -51,7 +51,8 @@ def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
         raise NotServed(
             f"The log holds rows of {map_.database}.{map_.name} that were written before the table was altered, and "
             "does not say how. Set binlog_row_metadata = FULL on the server so that this cannot happen, and load this "
-            "table again."
+            "table again.",
+            [shape.table.name],
         )
     columns = {column.name: column for column in shape.table.columns}
     table = shape.table

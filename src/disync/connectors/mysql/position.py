@@ -33,6 +33,10 @@ class Place:
     schema: str
     gtid: str = ""
 
+    def reaches(self, other: Place) -> bool:
+        """Whether this is not before another place of the same log. Files are numbered, and numbers grow longer."""
+        return (len(self.file), self.file, self.at) >= (len(other.file), other.file, other.at)
+
 
 def write(place: Place) -> Position:
     return Position(

@@ -73,7 +73,10 @@ class MySQLReader(Reader):
             place = (range_.database, range_.name)
             shape = schema.read(session, self.selection, place).get(place)
             if shape is None:
-                raise BadConfig(f"Table {range_.database}.{range_.name} is not there any more. Start the task anew.")
+                raise BadConfig(
+                    f"Table {range_.database}.{range_.name} is not there any more. Start the task anew.",
+                    [split.table.name],
+                )
             shape = _as_planned(shape, split.table)
             pages = Pages(session, shape, range_, split.format == pgcopy.FORMAT)
             if not shape.keys:

@@ -69,11 +69,6 @@ def databases(session: Session, selection: Selection) -> list[str]:
     return selection.among(_text(row[0]) for row in session.query("SHOW DATABASES"))
 
 
-def table_name(selection: Selection, place: Name) -> str:
-    """The table's own name, with its database before it where there may be several, so that names stay unique."""
-    return f"{place[0]}.{place[1]}" if selection.qualified else place[1]
-
-
 def fingerprint(shapes: Mapping[Name, Shape]) -> str:
     """The same for the same declarations: tells whether a table has changed since a position was taken."""
     digest = hashlib.sha256()
@@ -92,7 +87,7 @@ def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], select
     natives = tuple(_native(column, names, selection.zero) for column in columns)
     keys = tuple(next(native for native in natives if native.name == name) for name in names)
     try:
-        table = Table(table_name(selection, place), tuple(column_of(native) for native in natives), tuple(names), place)
+        table = Table(selection.name(*place), tuple(column_of(native) for native in natives), tuple(names), place)
     except BadConfig as error:
         raise BadConfig(f"Table {place[0]}.{place[1]}: {error}") from error
     return Shape(*place, table, natives, keys, index, _text(row[2]), int(row[3] or 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,19 +12,36 @@ from disync.connectors.mysql.config import Connection, ReaderParameters
 from disync.model.errors import BadConfig
 from disync.model.selection import Selected, SelectionRule
 
+_URL = "\0"
+"""Stands for the database of the data source's URL where that is not known."""
+
 SYSTEM = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Databases, and the tables wanted in each; an empty set stands for all of its base tables. `rules` select more.
-    `zero`: the step's `zeroDate`, by which their columns become others."""
+    `zero`: the step's `zeroDate`, by which their columns become others. Of all these `only` some count (None: all), and
+    none of those `without`."""
 
     databases: Mapping[str, frozenset[str]]
     zero: str = "null"
     rules: tuple[Selected, ...] = ()
+    only: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+
+    def name(self, database: str, table: str) -> str:
+        """The table's own name, with its database before it where there may be several, so that names stay unique."""
+        return f"{database}.{table}" if self.qualified else table
+
+    def limited(self, only: frozenset[str] | None, without: frozenset[str]) -> Selection:
+        return replace(self, only=only, without=self.without | without)
 
     def holds(self, database: str, table: str) -> bool:
+        if self.only is not None or self.without:
+            name = self.name(database, table)
+            if name in self.without or (self.only is not None and name not in self.only):
+                return False
         wanted = self.databases.get(database)
         if wanted is not None and (not wanted or table in wanted):
             return True
@@ -74,13 +91,14 @@ def of_step(parameters: ReaderParameters, database: str) -> Selection:
     return selection
 
 
-def named(parameter: Mapping[str, Any]) -> list[str]:
-    """The tables that a step's parameter names one by one; none of a parameter that is not right."""
+def named(parameter: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(database, table) of those that a step's parameter names one by one, "" for the URL's database; none of a
+    parameter that is not right."""
     try:
-        chosen = of_step(msgspec.convert(dict(parameter), ReaderParameters), "-").databases
-    except msgspec.ValidationError:
+        chosen = of_step(msgspec.convert(dict(parameter), ReaderParameters), _URL).databases
+    except (msgspec.ValidationError, BadConfig):
         return []
-    return [table for _, tables in sorted(chosen.items()) for table in sorted(tables)]
+    return [("" if db == _URL else db, table) for db, tables in sorted(chosen.items()) for table in sorted(tables)]
 
 
 def _rules(rules: tuple[SelectionRule, ...], database: str) -> Selected:

@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow
 
 from disync.connectors import network
 from disync.connectors.postgres.config import Address
-from disync.model.errors import BadConfig, TaskError, Unreachable
+from disync.model.data import Table
+from disync.model.errors import BadConfig, Fenced, TaskError, Unreachable
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -87,6 +88,17 @@ def told(doing: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise trouble(error, doing) from error
+
+
+@contextmanager
+def about(table: Table) -> Iterator[None]:
+    """Errors that trying again does not cure say that they are about this table of the target."""
+    try:
+        yield
+    except TaskError as error:
+        if not error.retry and not isinstance(error, Fenced):
+            error.tables = error.tables or frozenset({table.name})
+        raise
 
 
 def of_the_row(error: psycopg.Error) -> bool:

@@ -10,6 +10,7 @@ import psycopg
 from disync.connectors.postgres import fields, sql
 from disync.connectors.postgres.catalog import Target
 from disync.connectors.postgres.connection import Connection, of_the_row, reason_of_row
+from disync.connectors.postgres.copying import PIECE, Copying
 from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
 from disync.model.data import Batch, Dirty, Position, Table
@@ -19,14 +20,13 @@ from disync.native.fold import Fold
 
 _STAGES = count(1)
 
-PIECE = 1 << 18
-"""Bytes that are handed to the driver at once: it holds a copy of them until the server has taken them."""
-
 
 class Lane:
-    """Rows wait here until `apply`. A full load is copied straight in; changes are folded, staged and merged.
+    """Changes wait here until `apply`, which folds, stages and merges them. A full load is sent straight in as it
+    comes, and kept until the server has taken it (`pause`): what it refuses is found row by row.
 
-    The caller owns the transaction. What a failed `apply` leaves is for the caller to roll back.
+    The caller owns the transaction. What a failed `apply` leaves is for the caller to roll back. Between `take` and
+    `pause` nothing else can be asked on the connection.
     """
 
     def __init__(self, connection: Connection, target: Target, table: Table, append: bool, ignore: bool) -> None:
@@ -34,7 +34,9 @@ class Lane:
         self._target = target
         self._ignore = ignore
         self.mapping = Mapping(table, target, append)
+        self._copying = Copying(connection, sql.copy_in(target.relation, self.mapping.columns))
         self._loads: list[bytes] = []
+        self._refused: list[bytes] = []
         self._changes = self._folder()
         self._dirty: list[Dirty] = []
         self._position = Position("")
@@ -51,28 +53,48 @@ class Lane:
                 self._dirty += self.apply()
             self._dirty += mapped.refused
             self._loads.append(mapped.rows)
+            if not self._overlaps:
+                self._copying.send(mapped.rows)
             return sequence + changes_in(batch.ops) if batch.ops else sequence + batch.count
         if self._changes is None:
             raise BadConfig(
                 f"Changes of {batch.table.name} cannot be repeated, as it has no key. Give it a primary key, or set "
                 "`writeMode` to insert, which appends every change as a row."
             )
-        if self._loads:
+        if self._loads or self._refused:
             self._dirty += self.apply()
         self._dirty += mapped.refused
         self._take(self._changes, mapped.rows, mapped.ops)
         return sequence
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something for `apply` to do, or to tell."""
+        return bool(self._loads or self._refused or self._changes or self._dirty)
+
+    def pause(self) -> None:
+        """End what is being sent, so that something else can be asked. Where keys were there already, rows are merged
+        from now on."""
+        loads, self._loads = self._loads, []
+        error = self._copying.end()
+        if error is not None:
+            self._overlaps = bool(self.mapping.keys) and isinstance(error, psycopg.errors.UniqueViolation)
+        if error is not None or self._overlaps:
+            self._refused += loads
+
+    def abandon(self) -> None:
+        self._copying.abandon()
+
     def apply(self) -> list[Dirty]:
         """Put everything that waits into the table; returns what was refused."""
-        loads, self._loads = self._loads, []
+        self.pause()
+        refused, self._refused = self._refused, []
         changes, self._changes = self._changes, self._folder()
-        if loads and not self._copied(loads):
-            if changes is not None:
-                for load in loads:
-                    self._take(changes, load, None)
-            else:
-                self._each(b"".join(loads), self._copy)
+        if changes is not None:
+            for load in refused:
+                self._take(changes, load, None)
+        elif refused:
+            self._each(b"".join(refused), self._copy)
         if changes:
             self._open_stages()
             self._each(changes.gone(), self._delete, of_keys=True)
@@ -112,20 +134,6 @@ class Lane:
                 self._each(lines[middle:], put, of_keys)
             elif not of_keys:  # a key that the target cannot hold is not there
                 self._refuse(lines, reason_of_row(error))
-
-    def _copied(self, loads: Sequence[bytes]) -> bool:
-        """Whether all rows went straight into the table. Where keys were there already they are merged from now on."""
-        if self._overlaps:
-            return False
-        try:
-            with self._connection.transaction():
-                self._fill(self._target.relation, self.mapping.columns, loads)
-        except psycopg.Error as error:
-            if not of_the_row(error):
-                raise
-            self._overlaps = bool(self.mapping.keys) and isinstance(error, psycopg.errors.UniqueViolation)
-            return False
-        return True
 
     def _copy(self, lines: bytes) -> None:
         self._fill(self._target.relation, self.mapping.columns, [lines])

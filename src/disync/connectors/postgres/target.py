@@ -16,7 +16,7 @@ from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
 from disync.connectors.postgres.sql import Relation, fitted, quote
 from disync.connectors.postgres.types import NUMERIC_DIGITS, misfit, type_of
 from disync.model.data import Column, Table
-from disync.model.errors import BadConfig
+from disync.model.errors import BadConfig, Misfit
 from disync.model.types import Kind
 
 log = structlog.get_logger()
@@ -81,10 +81,11 @@ def fits(connection: Connection, wish: Wish) -> bool:
     problems = _problems(wish, target)
     if problems:
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise BadConfig(
+        raise Misfit(
             f"Table {wish.relation} does not fit {wish.table.name} of the source: "
             f"{'; '.join(problems[:_SHOWN] + more)}. Nothing was written. "
-            "Alter the table, or drop it and it will be made anew."
+            "Alter the table, or drop it and it will be made anew.",
+            [wish.table.name],
         )
     return True
 

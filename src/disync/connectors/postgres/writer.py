@@ -15,7 +15,7 @@ from disync.connectors.postgres.alter import follow
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.checkpoint import Held
 from disync.connectors.postgres.config import Address, WriterParameters
-from disync.connectors.postgres.connection import Connection, connect, told
+from disync.connectors.postgres.connection import Connection, about, connect, told
 from disync.connectors.postgres.lane import Lane
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import POSTGRESQL, Dialect, Wish, fits, make, unlike
@@ -112,14 +112,14 @@ class PostgresWriter(Writer):
             warnings.append(f"The database is encoded as {encoding}: texts it cannot hold will be refused.")
         return warnings
 
-    def prepare(self, tables: Sequence[Table]) -> None:
+    def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
         destination = self._destination
         unlike(tables, destination.parameters.table)
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
-            lenient = checkpoints.goes_on(connection, destination.schema, destination.owner)
+            lenient = lenient or checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = [destination.wish(table, lenient) for table in tables]
             for wish in [wish for wish in wishes if not fits(connection, wish)]:
                 make(connection, wish, dialect)
@@ -155,6 +155,7 @@ class PostgresSink(Sink):
         self._split = split
         self._connection, self._dialect = destination.connect()
         self._lanes: dict[str, Lane] = {}
+        self._sending: Lane | None = None
         self._dirty: list[Dirty] = []
         self._rows = self._bytes = 0
         self._locked = False
@@ -170,8 +171,12 @@ class PostgresSink(Sink):
 
     def write(self, batch: Batch) -> None:
         with told(f"writing rows of {batch.table.name}"):
-            lane = self._lane(batch.table)
-            self._sequence = lane.take(batch, self._sequence, time.time_ns() // 1_000_000)
+            with about(batch.table):
+                lane = self._lane(batch.table)
+                self._sending = lane
+                self._sequence = lane.take(batch, self._sequence, time.time_ns() // 1_000_000)
+            if batch.ops is None:
+                return  # sent already
             self._rows += batch.count
             self._bytes += batch.size
             if self._rows >= self._destination.parameters.batch_size or self._bytes >= SPILL_BYTES:
@@ -179,7 +184,8 @@ class PostgresSink(Sink):
 
     def alter(self, change: SchemaChange) -> None:
         """Rows before the change are durable when this is called; it is in effect, and repeatable, when it returns."""
-        with told(f"following {change.kind}: {change.statement}"):
+        with about(change.after), told(f"following {change.kind}: {change.statement}"):
+            self._pause()
             self._connection.rollback()
             self._lanes.clear()
             checkpoints.keep(
@@ -194,6 +200,7 @@ class PostgresSink(Sink):
         new = Held(checkpoint, self._sequence)
         try:
             with told("writing rows"):
+                self._pause()
                 checkpoints.claim(self._connection, self._destination.schema, self._owner, new, self._seen)
                 self._apply()
                 kept = replace(checkpoint, refused=(*checkpoint.refused, *self._dirty))
@@ -210,6 +217,9 @@ class PostgresSink(Sink):
         return dirty
 
     def close(self) -> None:
+        if self._sending is not None:
+            self._sending.abandon()
+            self._sending = None
         self._lanes.clear()
         self._connection.close()
 
@@ -218,7 +228,9 @@ class PostgresSink(Sink):
         destination = self._destination
         lane = self._lanes.get(table.name)
         if lane is not None and lane.mapping.table == table:
+            self._pause(lane)
             return lane
+        self._pause()
         if lane is not None:
             self._apply()
         target = describe(self._connection, destination.relation(table))
@@ -230,12 +242,25 @@ class PostgresSink(Sink):
 
     def _spill(self) -> None:
         """Send on what waits, and commit nothing: the transaction of the source has not ended yet."""
+        self._pause()
         if not self._locked:
             checkpoints.read(self._connection, self._destination.schema, self._owner, self._split.id, lock=True)
             self._locked = True
         self._apply()
 
+    def _pause(self, goes_on: Lane | None = None) -> None:
+        """Only one table at a time can have rows on their way, and while it has, nothing else is asked."""
+        lane = self._sending
+        if lane is not None and lane is not goes_on:
+            self._sending = None
+            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
+                lane.pause()
+
     def _apply(self) -> None:
+        self._pause()
         for lane in self._lanes.values():
-            self._dirty += lane.apply()
+            if not lane.waits:
+                continue
+            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
+                self._dirty += lane.apply()
         self._rows = self._bytes = 0

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 
 from disync.store.database import Store
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def migrate(store: Store) -> None:

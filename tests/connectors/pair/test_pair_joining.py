@@ -1,0 +1,106 @@
+"""Tables that come to a task, leave it and come back while it goes on: the others do not wait, and all are equal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from busy import ROWS, Busy
+from pair import Pair
+
+from disync.connectors.mysql import chunks
+from disync.connectors.mysql.pages import Pages
+from waiting import until
+
+TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))"
+FILL = f"INSERT INTO t SELECT seq * 2, 'first' FROM seq_0_to_{ROWS - 1}"
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "SMALL_ROWS", 0)
+    monkeypatch.setattr("disync.connectors.mysql.pages.PAGE_ROWS", 150)
+
+
+def streams(pair: Pair) -> set[str]:
+    return {split.stream for split in pair.ledger.load()}
+
+
+def joined(pair: Pair) -> bool:
+    marks = pair.ledger.checkpoints()
+    return streams(pair) == {""} and all(split.id in marks and marks[split.id].done for split in pair.ledger.load())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_comes_while_all_are_written_to(both: Pair, seed: int) -> None:
+    both.sql(TABLE, FILL, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    with both.task(both.code("t")) as running:
+        running.settle()
+    both.sql("UPDATE u SET v = 'between' WHERE id < 500", "DELETE FROM u WHERE id > 3000", "DELETE FROM t WHERE id < 9")
+    code = both.code("t", "u", reader={"batchSize": 100})
+    with both.task(code) as carried:
+        with Busy(both, seed):
+            for number in range(150):
+                both.sql(
+                    f"UPDATE u SET v = 'round {number}' WHERE id % 50 = {number % 50}",
+                    f"DELETE FROM u WHERE id = {number * 2}",
+                    f"REPLACE INTO u VALUES ({number * 3}, 'again')",
+                )
+        until(lambda: len(carried.runs) > 1 and joined(both))
+        both.sql("INSERT INTO u VALUES (99999, 'last')", "INSERT INTO t VALUES (99999, 'last')")
+        until(lambda: both.equal("t") and both.equal("u"))
+
+
+def test_the_others_go_on_while_a_large_table_is_loaded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.sql(TABLE, FILL, "CREATE TABLE u LIKE t")
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+    pair.sql("INSERT INTO u SELECT * FROM t")
+    held, rows_after = threading.Event(), Pages.rows_after
+
+    def slow(self: Pages, *arguments: Any) -> Iterator[Any]:
+        assert held.wait(20)
+        return rows_after(self, *arguments)
+
+    monkeypatch.setattr(Pages, "rows_after", slow)
+    with pair.task(pair.code("t", "u")) as running:
+        pair.sql("INSERT INTO t VALUES (-1, 'meanwhile')", "INSERT INTO u VALUES (-1, 'meanwhile')")
+        running.until(lambda: pair.select("SELECT v FROM t WHERE id = -1") == [("meanwhile",)])
+        assert pair.select("SELECT count(*) FROM u") == [(0,)]
+        held.set()
+        running.until(lambda: pair.equal("u"))
+        running.until(lambda: len(running.runs) > 1)
+    with pair.task(pair.code("t", "u")) as running:
+        running.until(lambda: pair.equal("u") and pair.equal("t"))
+
+
+def test_they_join_and_one_stream_tells_of_all(pair: Pair) -> None:
+    pair.sql(TABLE, "CREATE TABLE u LIKE t", "INSERT INTO u VALUES (1, 'one')")
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+    code = pair.code("t", "u")
+    with pair.task(code) as carried:
+        until(lambda: len(carried.runs) == 2 and joined(pair))
+        pair.sql("INSERT INTO u VALUES (2, 'two')", "INSERT INTO t VALUES (3, 'three')")
+        until(lambda: pair.equal("u") and pair.equal("t"))
+        assert [name for name in pair.ledger.checkpoints() if name.startswith("binlog")] == ["binlog"]
+
+
+def test_a_table_that_comes_back_is_loaded_anew(pair: Pair) -> None:
+    """What happened to it meanwhile, deletions too, nobody has told."""
+    pair.sql(TABLE, FILL, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    for tables, change in (
+        (("t", "u"), "DELETE FROM u WHERE id < 100"),
+        (("t",), "UPDATE u SET v = 'changed' WHERE id < 300"),
+        (("t",), "DELETE FROM u WHERE id > 900"),
+        (("t", "u"), "INSERT INTO u VALUES (-5, 'back')"),
+    ):
+        with pair.task(pair.code(*tables)) as running:
+            running.settle()
+            pair.sql(change)
+            running.settle()
+            if "u" in tables:
+                running.until(lambda: pair.equal("u"))
+            assert pair.equal("t")
