@@ -7,11 +7,10 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-
-from disync.model.data import Event
+from typing import Generic, TypeVar
 
 AHEAD = 1
-"""Events that wait. One more is in the reader's hands and one in the writer's: what is held stays bounded."""
+"""Items that wait. One more is in the reader's hands and one in the writer's: what is held stays bounded."""
 
 _BLINK_SECONDS = 0.2
 
@@ -21,17 +20,20 @@ class _End:
     error: BaseException | None
 
 
-class Ahead(Iterator[Event]):
-    """The events of another iterator, which a thread of its own asks for them: in the same order, and with the same end
+Item = TypeVar("Item")
+
+
+class Ahead(Iterator[Item], Generic[Item]):
+    """The items of another iterator, which a thread of its own asks for them: in the same order, and with the same end
     or error. Leaving the `with` ends the thread; what it had read and nobody has asked for is dropped."""
 
-    def __init__(self, events: Iterator[Event], name: str) -> None:
+    def __init__(self, events: Iterator[Item], name: str) -> None:
         self._events = events
-        self._waiting: queue.Queue[Event | _End] = queue.Queue(AHEAD)
+        self._waiting: queue.Queue[Item | _End] = queue.Queue(AHEAD)
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Ahead[Item]:
         self._thread.start()
         return self
 
@@ -40,7 +42,7 @@ class Ahead(Iterator[Event]):
     ) -> None:
         self._left.set()
 
-    def __next__(self) -> Event:
+    def __next__(self) -> Item:
         found = self._waiting.get()
         if not isinstance(found, _End):
             return found
@@ -60,7 +62,7 @@ class Ahead(Iterator[Event]):
                 self._events.close()
         self._hand(end)
 
-    def _hand(self, item: Event | _End) -> bool:
+    def _hand(self, item: Item | _End) -> bool:
         """Whether somebody is still there to take it."""
         while not self._left.is_set():
             try:

@@ -30,6 +30,7 @@ SPLIT = "replay"
 """The split under which a target that keeps checkpoints keeps how far this has come."""
 CHUNK_ROWS = 500
 
+_IN_THE_SOURCE = "(source)"
 _NO_TABLE = "no table of the source is written there any more, or several are, and the row does not tell which"
 _NO_ROW = "the source cannot be asked for this row, nor does it come back as it was kept: mend the target, and drop it"
 
@@ -145,9 +146,17 @@ class Replay:
                 yield from kept.stored(table, of_table)
 
 
+def of_source(table: Table) -> str:
+    """A name for rows of a source's table that no target has refused (`source_of`)."""
+    return f"{table.name} {_IN_THE_SOURCE}"
+
+
 def source_of(name: str, routes: Sequence[Route]) -> Table | None:
     """The source's table that is written as `name`: a target may put its schema before it, or rename the only one. Of a
     target of several tables nobody knows which of them a row came from."""
+    named, _, where = name.rpartition(" ")
+    if where == _IN_THE_SOURCE:
+        return next((route.source for route in routes if route.source.name == named), None)
     behind = [route for route in routes if name == route.target.name or name.endswith(f".{route.target.name}")]
     if behind:
         route = max(behind, key=lambda route: len(route.target.name))

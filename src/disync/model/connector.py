@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from disync.model import kept
+from disync.model.compare import Inspection, Method, Trait
 from disync.model.data import Batch, Dirty, Event, Position, SchemaChange, Table
+from disync.model.errors import BadConfig
 from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Start
 
@@ -54,6 +56,14 @@ class Reader(ABC):
         """
         return kept.stored(table, rows)
 
+    def traits(self, table: Table) -> Mapping[str, Trait]:
+        """What its database can do with each column of `table`, to compare it. BadConfig where it cannot be."""
+        raise BadConfig(f"{table.name} cannot be compared: its source is no database that computes checksums.")
+
+    def inspect(self, table: Table, method: Method) -> Inspection:
+        """A look at the columns that `table` has, by a connection of its own, which the caller closes."""
+        raise BadConfig(f"{table.name} cannot be compared: its source is no database that computes checksums.")
+
     def close(self) -> None:
         """Let go of connections and wake every thread that waits in `read` or `changes`. May be called twice."""
         return None
@@ -80,6 +90,14 @@ class ChangeReader(Reader):
     @abstractmethod
     def seek(self, stream: Split, start: Start) -> Position:
         """The position to begin at. Called once in a stream's life, and made durable before the first read."""
+
+    def mark(self, stream: Split) -> Position:
+        """A place in the stream behind everything that has happened until now, to hold others against (`passed`)."""
+        return self.seek(stream, Start("latest"))
+
+    def passed(self, held: Position, mark: Position) -> bool:
+        """Whether whoever has read up to `held` has read all that lies before `mark`; False where it cannot be told."""
+        return held == mark
 
     @abstractmethod
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
@@ -157,6 +175,23 @@ class Writer(ABC):
     @abstractmethod
     def open(self, split: Split) -> Sink:
         """A sink for one split."""
+
+    def traits(self, table: Table) -> Mapping[str, Trait]:
+        """As of a reader; a column of `table` that is not there, or is not written, is left out."""
+        raise BadConfig(f"{table.name} cannot be compared: its target is no database that computes checksums.")
+
+    def inspect(self, table: Table, method: Method) -> Inspection:
+        """As of a reader. Nothing is written."""
+        raise BadConfig(f"{table.name} cannot be compared: its target is no database that computes checksums.")
+
+    def place(self, table: Table) -> str:
+        """The name under which the target keeps the table: that of its refused rows."""
+        return table.name
+
+    def held(self, split: Split) -> Position | None:
+        """How far the target itself is with a split now; None where it does not keep that."""
+        del split
+        return None
 
     def finish(self) -> None:
         """All splits are done and flushed (never called for an endless task)."""

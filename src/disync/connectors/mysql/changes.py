@@ -9,7 +9,8 @@ from disync.connectors.mysql import dialect, failover, moment, position, stream
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.follow import Follower
-from disync.connectors.mysql.history import History
+from disync.connectors.mysql.gtid import Gtids, MariaGtids, MySQLGtids
+from disync.connectors.mysql.history import UNSETTLED, History
 from disync.connectors.mysql.logs import Logs
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.reader import MySQLReader
@@ -44,6 +45,21 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             with self.session() as session:
                 return position.write(moment.find(session, Logs(self.session), start.time_ms))
         return position.write(self._history.now()[0])
+
+    def mark(self, stream: Split) -> Position:
+        """Without a look at the tables, as nobody begins there."""
+        with self.session() as session:
+            file, at, gtid = dialect.newest(session)
+            return position.write(Place(file, at, dialect.identity(session), UNSETTLED, UNSETTLED, gtid))
+
+    def passed(self, held: Position, mark: Position) -> bool:
+        """By file and offset on the same server, or else by the transactions. A file that has just begun holds none,
+        and nobody gets there before one comes."""
+        here, there = position.read(held), position.read(mark)
+        if here.server == there.server and (position.number(here), here.at) >= (position.number(there), there.at):
+            return True
+        group: type[Gtids] = MariaGtids if there.server.startswith("id-") else MySQLGtids
+        return bool(there.gtid) and group(here.gtid).holds(there.gtid)
 
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
         try:

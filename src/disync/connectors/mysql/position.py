@@ -44,6 +44,12 @@ def write(place: Place) -> Position:
     )
 
 
+def number(place: Place) -> int:
+    """The number of the file: it may have more digits than the one before it."""
+    digits = place.file.rpartition(".")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
 def gone(why: str) -> PositionGone:
     """The vendor's word for it, the reason, and what can be done."""
     return PositionGone(

@@ -7,16 +7,18 @@ follows the log from there afterwards, so that every change made meanwhile is ap
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from disync.connectors.mysql import checks, chunks, schema
+from disync.connectors.mysql import checks, chunks, digest, inspection, schema
 from disync.connectors.mysql import reread as rereading
 from disync.connectors.mysql.config import Address, ReaderParameters
 from disync.connectors.mysql.connection import Session
+from disync.connectors.mysql.inspection import MySQLInspection
 from disync.connectors.mysql.pages import Pages, key_of
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.selection import Selection
+from disync.model.compare import Inspection, Method, Trait
 from disync.model.connector import Reader
 from disync.model.data import Batch, Event, Position, Table
 from disync.model.errors import BadConfig, TaskError, Unreachable
@@ -60,6 +62,12 @@ class MySQLReader(Reader):
         with self.session() as session:
             yield from rereading.batches(session, self.selection, table, rows)
 
+    def traits(self, table: Table) -> Mapping[str, Trait]:
+        return {native.name: digest.trait(native) for native in self._shape_of(table).natives}
+
+    def inspect(self, table: Table, method: Method) -> Inspection:
+        return MySQLInspection(self.session(), inspection.of_table(self._shape_of(table), table), method)
+
     def close(self) -> None:
         self.closed.set()
         with self._lock:
@@ -90,6 +98,14 @@ class MySQLReader(Reader):
                     return
 
     # What both ways of reading need.
+
+    def _shape_of(self, table: Table) -> Shape:
+        place = (table.path[0], table.path[1])
+        with self.session() as session:
+            shape = schema.read(session, self.selection, place).get(place)
+        if shape is None:
+            raise BadConfig(f"Table {table.name} is not in the source any more.")
+        return shape
 
     def shapes(self) -> dict[Name, Shape]:
         with self.session() as session:

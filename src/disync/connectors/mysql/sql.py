@@ -67,18 +67,23 @@ def beyond(natives: Sequence[Native], values: Sequence[bytes], inclusive: bool =
 
     A row comparison would say the same, but servers do not use an index for it.
     """
-    return _compare(natives, values, ">", inclusive)
+    return compared(*_sides(natives, values), ">", inclusive)
 
 
 def before(natives: Sequence[Native], values: Sequence[bytes], inclusive: bool = False) -> str:
-    return _compare(natives, values, "<", inclusive)
+    return compared(*_sides(natives, values), "<", inclusive)
 
 
-def _compare(natives: Sequence[Native], values: Sequence[bytes], sign: str, inclusive: bool) -> str:
-    column, value = order(natives[0]), literal(natives[0], values[0])
+def _sides(natives: Sequence[Native], values: Sequence[bytes]) -> tuple[list[str], list[str]]:
+    return [order(native) for native in natives], [literal(*pair) for pair in zip(natives, values, strict=False)]
+
+
+def compared(columns: Sequence[str], values: Sequence[str], sign: str, inclusive: bool) -> str:
+    """The condition that a key lies before or after a place, whose `values` are literals."""
+    column, value = columns[0], values[0]
     if len(values) == 1:
         return f"{column} {sign}{'=' if inclusive else ''} {value}"
-    rest = _compare(natives[1:], values[1:], sign, inclusive)
+    rest = compared(columns[1:], values[1:], sign, inclusive)
     return f"({column} {sign}= {value} AND ({column} {sign} {value} OR {rest}))"
 
 
@@ -98,13 +103,12 @@ def whole(source: str, columns: Iterable[str]) -> str:
 
 
 def edge(source: str, index: str, keys: Sequence[Native], condition: str | None, offset: int) -> str:
-    """The key that lies `offset` rows after the condition begins to hold."""
+    """The key that lies `offset` rows after the condition begins to hold, along an index ("": the server chooses)."""
     where = f" WHERE {condition}" if condition else ""
     columns = ", ".join(key_expression(native) for native in keys)
     ordered = ", ".join(order(native) for native in keys)
-    return (
-        f"SELECT {columns} FROM {source} FORCE INDEX ({name(index)}){where} ORDER BY {ordered} LIMIT 1 OFFSET {offset}"
-    )
+    force = f" FORCE INDEX ({name(index)})" if index else ""
+    return f"SELECT {columns} FROM {source}{force}{where} ORDER BY {ordered} LIMIT 1 OFFSET {offset}"
 
 
 def last(source: str, index: str, keys: Sequence[Native]) -> str:

@@ -169,6 +169,10 @@ def decode(column: ColumnType, field: bytes) -> Any:
     return _DECODERS[column.name](field)
 
 
+def decodes(column: ColumnType) -> bool:
+    return column.name in _DECODERS
+
+
 def _time_text(field: bytes) -> str:
     (span,) = struct.unpack_from("!q", field)
     seconds, part = divmod(abs(span), 1_000_000)

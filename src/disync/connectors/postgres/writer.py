@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import psycopg
 
 from disync.connectors.postgres import checkpoint as checkpoints
+from disync.connectors.postgres import inspection
 from disync.connectors.postgres.alter import follow
-from disync.connectors.postgres.catalog import describe
+from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.checkpoint import Held
 from disync.connectors.postgres.config import Address, WriterParameters
 from disync.connectors.postgres.connection import Connection, about, connect, told
+from disync.connectors.postgres.inspection import PostgresInspection
 from disync.connectors.postgres.lane import Lane
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import POSTGRESQL, Dialect, Wish, fits, make, unlike
+from disync.model.compare import Inspection, Method, Trait
 from disync.model.connector import Sink, Writer
-from disync.model.data import Batch, Dirty, SchemaChange, Table
+from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.run import Checkpoint, Split
 from disync.native import pgcopy
@@ -129,6 +132,48 @@ class PostgresWriter(Writer):
         with self._lock:
             self._sinks.append(sink)
         return sink
+
+    def traits(self, table: Table) -> Mapping[str, Trait]:
+        connection, _ = self._connection()
+        return inspection.traits(connection, self._described(connection, table), table)
+
+    def inspect(self, table: Table, method: Method) -> Inspection:
+        connection, _ = self._destination.connect()
+        try:
+            target = self._described(connection, table)
+            return PostgresInspection(connection, target, table, method, self._place_of)
+        except BaseException:
+            connection.close()
+            raise
+
+    def place(self, table: Table) -> str:
+        relation = self._destination.relation(table)
+        return f"{relation.schema}.{relation.name}"
+
+    def held(self, split: Split) -> Position | None:
+        connection, _ = self._connection()
+        with told("reading the checkpoint"):
+            found = self._place_of(connection, split)
+            connection.rollback()
+        return found
+
+    def _place_of(self, connection: Connection, split: Split) -> Position | None:
+        schema, owner = self._destination.schema, self._destination.owner
+        if describe(connection, checkpoints.relation(schema)) is None:
+            return None
+        found = checkpoints.read(connection, schema, owner, split.id)
+        return found.checkpoint.position if found else None
+
+    def _described(self, connection: Connection, table: Table) -> Target:
+        relation = self._destination.relation(table)
+        if self._destination.append:
+            raise BadConfig(f"{relation} holds every change as a row (writeMode insert): it cannot equal its source.")
+        with told(f"looking at {relation}"):
+            target = describe(connection, relation)
+            connection.rollback()
+        if target is None:
+            raise BadConfig(f"There is no table {relation} in the target. Start the task to have it made.")
+        return target
 
     def close(self) -> None:
         with self._lock:

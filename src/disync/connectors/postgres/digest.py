@@ -1,0 +1,119 @@
+"""Rows as checksums that another database can compute too: the forms of `model.compare` in PostgreSQL's SQL.
+
+Nothing that PostgreSQL 11 does not know, which is what Hologres speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from disync.connectors.postgres.catalog import TargetColumn
+from disync.connectors.postgres.sql import literal, quote
+from disync.connectors.postgres.types import ColumnType
+from disync.model.compare import Form, Method, Order, Trait
+from disync.model.types import Kind
+
+HASH_DIGITS = 15
+"""Hexadecimal digits of a row's MD5 that are summed up: 60 bits."""
+
+SHORTEST_FLOATS = 120000
+"""The server's version from which a float is written with as few digits as tell it from its neighbours."""
+
+_NULL = "'~'"
+_TEXTS = frozenset({"text", "varchar", "citext"})
+_NUMBERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.BOOLEAN})
+
+
+def trait(kind: Kind, type_: ColumnType, version: int, utf8: bool) -> Trait:
+    """`version`: the server's; `utf8`: whether its texts are kept as UTF-8."""
+    if type_.name in _TEXTS:
+        return _of_text(kind) if utf8 else Trait()
+    match type_.name:
+        case "int2" | "int4" | "int8":
+            return Trait((Form.NUMBER,), Order.NUMBER)
+        case "numeric":
+            exact = (Form.decimal(type_.scale or 0),) if type_.precision is not None else ()
+            return Trait((*exact, Form.NUMBER), Order.NUMBER)
+        case "float4" | "float8":
+            return Trait((Form.FLOAT,) if version >= SHORTEST_FLOATS else ())
+        case "bpchar" | "json":
+            return Trait((Form.PADDED,) if type_.name == "bpchar" else (Form.LONG,)) if utf8 else Trait()
+        case _:
+            return _RARER.get(type_.name, Trait())
+
+
+def _of_text(kind: Kind) -> Trait:
+    return Trait((Form.NUMBER,) if kind in _NUMBERS else (Form.LONG, Form.TEXT, Form.PADDED))
+
+
+_RARER = {
+    "bool": Trait((Form.NUMBER,)),
+    "bytea": Trait((Form.BLOB, Form.HEX), Order.BYTES),
+    "date": Trait((Form.DATE,), Order.MOMENT),
+    "timestamp": Trait((Form.MOMENT,), Order.MOMENT),
+    "timestamptz": Trait((Form.MOMENT,), Order.MOMENT),
+    "time": Trait((Form.SPAN,)),
+    "interval": Trait((Form.SPAN,)),
+}
+
+
+def hash_of(columns: Sequence[TargetColumn], method: Method) -> str:
+    """The hash of a row's columns that have a form."""
+    pairs = zip(columns, method.forms, strict=True)
+    joined = _joined([_piece(column, form) for column, form in pairs if form])
+    return f"('x' || left(md5({joined}), {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
+
+
+def part_of(columns: Sequence[TargetColumn], method: Method, digits: int) -> str:
+    """The first digits of the hash of a row's key."""
+    return f"left(md5({_joined([_piece(columns[place], method.forms[place]) for place in method.keys])}), {digits})"
+
+
+def within(part: str, prefixes: Sequence[str]) -> str:
+    return f"{part} IN ({', '.join(literal(prefix) for prefix in prefixes)})"
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """By an operator: a function would take no more than a hundred columns."""
+    return " || '|' || ".join(pieces) if pieces else "''"
+
+
+def _piece(column: TargetColumn, form: str) -> str:
+    if form == Form.TEXT:
+        text = f"{quote(column.name)}::text"
+        return f"coalesce(octet_length({text})::text || ':' || {text}, {_NULL})"
+    return f"coalesce({_written(column, form)}, {_NULL})"
+
+
+def _written(column: TargetColumn, form: str) -> str:
+    """What a form makes of a column; null for a null."""
+    name, type_ = quote(column.name), column.type
+    match form:
+        case Form.LONG:
+            return f"md5({name}::text)"
+        case Form.PADDED:
+            return f"md5(rtrim({name}::text, ' '))"
+        case Form.BLOB:
+            return f"md5({name})"
+        case Form.HEX:
+            return f"encode({name}, 'hex')"
+        case Form.FLOAT:
+            # 0 is added for a zero's sign. An exponent is written without a plus and without zeros before it.
+            return f"replace(replace(({name}::float8 + 0)::text, 'e+', 'e'), 'e-0', 'e-')"
+        case Form.SPAN:
+            return f"round((extract(epoch FROM {name}) * 1000000)::numeric)::text"
+        case Form.MOMENT if type_.name == "timestamptz":
+            return f"({name} AT TIME ZONE 'UTC')::text"
+        case Form.NUMBER:
+            return _digits(name, type_)
+        case _:
+            return f"{name}::text"
+
+
+def _digits(name: str, type_: ColumnType) -> str:
+    """Without zeros at the end of a fraction."""
+    text = f"{name}::int::text" if type_.name == "bool" else f"{name}::text"
+    whole = type_.name in ("int2", "int4", "int8", "bool") or (type_.precision is not None and not type_.scale)
+    if whole:
+        return text
+    return f"CASE WHEN strpos({text}, '.') > 0 THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"

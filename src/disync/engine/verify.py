@@ -1,0 +1,285 @@
+"""Source against target, table by table: sums of checksums over ranges of keys, lists where sums differ, and the rows
+themselves, read again, where lists differ.
+
+What is held at once is bounded: a list by LISTED_ROWS, rows to be read again by JUDGED_ROWS, findings by what is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from disync.engine import explain, pairs
+from disync.engine.ahead import Ahead
+from disync.engine.explain import Known
+from disync.engine.findings import Finding, TableReport, What, Why
+from disync.engine.judge import Judge, Verdict
+from disync.engine.plan import Pipeline
+from disync.engine.tide import Tide
+from disync.model.compare import Digest, Inspection, Key, Method, Pair, Range, plain, plain_key
+from disync.model.data import Table
+from disync.model.errors import TaskError
+from disync.model.table_mapping import Route
+from disync.model.types import Kind
+
+RANGE_ROWS = 50_000
+"""Rows of a range that is summed up at once."""
+LISTED_ROWS = 100_000
+"""Rows that are listed at once."""
+LOOSE_ROWS = 2_000
+"""The same two where values are compared here, which may be large."""
+JUDGED_ROWS = 500
+"""Rows that are read again at once."""
+MOST_FINDINGS = 10_000
+
+_DIGITS = 3
+"""Hexadecimal digits by which keys are put into groups: 4,096 of them, and as many of each that is still too large."""
+_MOST_DIGITS = 15
+_WHOLE_ROUNDS = 5
+_INTEGERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    table: str
+    rows: int
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`tables`: by the source's names; none: all. `most`: findings in a table after which it is given up."""
+
+    tables: Sequence[str] = ()
+    most: int = MOST_FINDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a comparison stands on: an opened task, what moves in it, and what is known to be refused."""
+
+    pipeline: Pipeline
+    tide: Tide
+    known: Sequence[Known] = ()
+    tell: Callable[[Progress], None] = lambda _: None
+
+
+def verify(ground: Ground, wish: Wish) -> list[TableReport]:
+    """Compare the tables that are wished for, one after the other. A table's trouble is in its report."""
+    reports = [table_report(ground, route, wish.most) for route in pairs.chosen(ground.pipeline, wish.tables)]
+    if not ground.tide.running:
+        explain.pending(ground.tide, reports)
+    return reports
+
+
+def table_report(ground: Ground, route: Route, most: int) -> TableReport:
+    report = TableReport(route.source.name, ground.pipeline.writer.place(route.target))
+    try:
+        found = pairs.match(ground.pipeline, route)
+        report.pair, report.method = found.pair, found.method
+        report.left_out, report.ruled = found.left_out, found.ruled
+        with ExitStack() as stack:
+            _Comparison(ground, report, found.pair, found.method, most, stack).go()
+    except TaskError as error:
+        report.trouble = str(error)
+    return report
+
+
+def judge_again(ground: Ground, report: TableReport) -> TableReport:
+    """The rows that a report names, compared once more."""
+    again = replace(report, findings=[], unsettled=[], trouble="")
+    pair, method = report.pair, report.method
+    if pair is None or method is None or not report.findings:
+        return report
+    try:
+        with ExitStack() as stack:
+            comparison = _Comparison(ground, again, pair, method, len(report.findings), stack)
+            comparison.suspect([tuple(finding.key.values()) for finding in report.findings])
+            comparison.end()
+    except TaskError as error:
+        again.trouble = str(error)
+    return again
+
+
+class _TooMany(TaskError):
+    retry = False
+
+
+@dataclass
+class _Comparison:
+    """One table's comparison. The source is looked at by two connections: one walks ahead while ranges are read."""
+
+    ground: Ground
+    report: TableReport
+    pair: Pair
+    method: Method
+    most: int
+    stack: ExitStack
+    _suspects: list[Key] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        reader, writer = self.ground.pipeline.reader, self.ground.pipeline.writer
+        self._walker, self._source = self._open(reader.inspect), self._open(reader.inspect)
+        self._target = self.stack.enter_context(closing(writer.inspect(self.pair.target, self.method)))
+        self._judge = Judge(self.pair, self.method, self._source, self._target, self.ground.tide)
+        self._refused = explain.refused(self.ground.known, self.report, self.pair, self.method)
+
+    def _open(self, inspect: Callable[[Table, Method], Inspection]) -> Inspection:
+        return self.stack.enter_context(closing(inspect(self.pair.source, self.method)))
+
+    def go(self) -> None:
+        if not self.method.keys:
+            self._whole()
+            return
+        if self.method.ordered:
+            self._ranges()
+        else:
+            self._scatter(Range(), "", counted=True)
+        self.end()
+
+    def end(self) -> None:
+        self._settle(0)
+        self.report.unsettled = [self._named(key) for key in self._judge.unsettled]
+
+    def suspect(self, keys: Sequence[Key]) -> None:
+        kinds = [self.pair.source.columns[place].kind for place in self.method.keys]
+        self._suspects += [tuple(_whole(kind, value) for kind, value in zip(kinds, key, strict=True)) for key in keys]
+        self._settle(JUDGED_ROWS)
+
+    # Sums, and lists where they differ.
+
+    def _ranges(self) -> None:
+        rows = LOOSE_ROWS if self.method.loose else RANGE_ROWS
+        with Ahead(self._walker.walk(rows), f"verify-{self.pair.source.name}") as ranges:
+            for range_, here in ranges:
+                there = self._target.digest(range_)
+                self._count(here, there)
+                if here != there or self.method.loose:
+                    self._narrow(range_, max(here.rows, there.rows))
+
+    def _narrow(self, range_: Range, rows: int) -> None:
+        if rows <= self._listed:
+            self._list(range_, ())
+        else:
+            self._scatter(range_, "")
+
+    def _scatter(self, range_: Range, prefix: str, counted: bool = False) -> None:
+        """By groups of keys, for a range of any size, and where keys are not ordered alike."""
+        digits = len(prefix) + _DIGITS
+        within = (prefix,) if prefix else ()
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(self._source.groups, range_, digits, within)
+            there = self._target.groups(range_, digits, within)
+            here = waiting.result()
+        if counted:
+            self._count(sum(here.values(), Digest()), sum(there.values(), Digest()))
+        parts: list[str] = []
+        held = 0
+        for part, rows in self._differing(here, there):
+            if rows > self._listed and digits < _MOST_DIGITS:
+                self._scatter(range_, part)
+                continue
+            if parts and held + rows > self._listed:
+                self._list(range_, parts)
+                parts, held = [], 0
+            parts.append(part)
+            held += rows
+        if parts:
+            self._list(range_, parts)
+
+    def _differing(self, here: Mapping[str, Digest], there: Mapping[str, Digest]) -> Iterator[tuple[str, int]]:
+        for part in sorted(here.keys() | there.keys()):
+            mine, its = here.get(part, Digest()), there.get(part, Digest())
+            if mine != its or self.method.loose:
+                yield part, max(mine.rows, its.rows)
+
+    def _list(self, range_: Range, within: Sequence[str]) -> None:
+        here: dict[Key, tuple[Any, Key]] = {}
+        for entry in self._source.entries(range_, within):
+            if entry.trouble:
+                self._unreadable(entry.key, entry.trouble)
+            else:
+                here[self._plain(entry.key)] = (self._facts(entry.hash, entry.loose), entry.key)
+        suspects = []
+        for entry in self._target.entries(range_, within):
+            found = here.pop(self._plain(entry.key), None)
+            if found is None or found[0] != self._facts(entry.hash, entry.loose):
+                suspects.append(entry.key)
+        self.suspect([*suspects, *(key for _, key in here.values())])
+
+    def _facts(self, hash_: int, loose: Sequence[Any]) -> int:
+        values = zip(self.method.loose, loose, strict=True)
+        found = [plain(self.pair.source.columns[place].kind, self._text(value)) for place, value in values]
+        return hash((hash_, *found))
+
+    def _text(self, value: Any) -> Any:
+        return str(value) if isinstance(value, Exception) else value
+
+    @property
+    def _listed(self) -> int:
+        return LOOSE_ROWS if self.method.loose and self.method.ordered else LISTED_ROWS
+
+    def _plain(self, key: Key) -> Key:
+        return plain_key(self.pair, self.method, key)
+
+    def _count(self, here: Digest, there: Digest) -> None:
+        mine, its = self.report.rows
+        self.report.rows = mine + here.rows, its + there.rows
+        self.ground.tell(Progress(self.pair.source.name, self.report.rows[0], len(self.report.findings)))
+
+    # Rows that seemed to differ.
+
+    def _settle(self, left: int) -> None:
+        """Read suspects again until no more than `left` remain."""
+        while len(self._suspects) > left:
+            some, self._suspects = self._suspects[:JUDGED_ROWS], self._suspects[JUDGED_ROWS:]
+            for verdict in self._judge.judge(some):
+                self._add(self._finding(verdict))
+
+    def _add(self, finding: Finding) -> None:
+        self.report.findings.append(finding)
+        if len(self.report.findings) >= self.most and self._suspects:
+            raise _TooMany(
+                f"{len(self.report.findings)} rows differ already: given up. Load the table again, or allow --most."
+            )
+
+    def _finding(self, verdict: Verdict) -> Finding:
+        what = What.MISSING if verdict.there is None else What.EXTRA if verdict.here is None else What.DIFFERENT
+        columns = tuple(self.pair.source.columns[place].name for place in verdict.columns)
+        plain_ = self._plain(verdict.key)
+        why, note = self._reason(plain_, verdict) if what not in self.report.ruled else (Why.RULED, "")
+        return Finding(what, self._named(verdict.key), plain_, columns, why, note)
+
+    def _reason(self, key: Key, verdict: Verdict) -> tuple[Why, str]:
+        if key in self._refused:
+            return Why.REFUSED, self._refused[key]
+        return (Why.UNREADABLE, verdict.trouble) if verdict.trouble else (Why.UNKNOWN, "")
+
+    def _unreadable(self, key: Key, trouble: str) -> None:
+        self._add(Finding(What.MISSING, self._named(key), self._plain(key), (), Why.UNREADABLE, trouble))
+
+    def _named(self, key: Key) -> Mapping[str, Any]:
+        return dict(zip(self.pair.source.keys, key, strict=True))
+
+    def _whole(self) -> None:
+        """A table whose rows cannot be told apart: how many there are, and the sum of their hashes."""
+        for number in range(_WHOLE_ROUNDS):
+            if number:
+                self.ground.tide.flow()
+            here, there = self._source.digest(Range()), self._target.digest(Range())
+            self.report.rows = here.rows, there.rows
+            self.report.whole = here == there
+            if self.report.whole:
+                return
+
+
+def _whole(kind: Kind, value: Any) -> Any:
+    """A whole number as such, whatever a target keeps it in."""
+    if kind not in _INTEGERS or not isinstance(value, str):
+        return value
+    number = plain(kind, value)
+    return int(number) if isinstance(number, Decimal) and number == int(number) else value
