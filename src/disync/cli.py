@@ -12,15 +12,16 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from disync import __version__, app, demo, foreground
+from disync import __version__, app, demo, foreground, report
 from disync.connectors import KNOWN, find
 from disync.datahub.server import serve as serve_datahub
 from disync.gateway.client import Client
 from disync.gateway.spec import Spec
-from disync.model.errors import ApiError, DISyncError
+from disync.model.errors import ApiError, DISyncError, Refused
 from disync.services import Services
 from disync.services.access import Caller, Place, Role
 from disync.services.keys import NewKey
+from disync.services.verification import Asked
 from disync.settings import Settings
 
 HOME = click.option("--home", type=click.Path(path_type=Path), help="Where all state is kept (default: DISYNC_HOME).")
@@ -260,6 +261,31 @@ def dirty_rows(file_id: int, project_id: int, table: str | None, wish: str | Non
         for row in rows.of_task(LOCAL, project_id, file_id):
             if table is None or row.table_name == table or row.table_name.endswith(f".{table}"):
                 _print_dirty(row)
+
+
+@cli.command("verify")
+@click.argument("file_id", type=int)
+@click.option("--project-id", default=10000, show_default=True)
+@click.option("--table", "tables", multiple=True, help="Of the source's tables only this one; may be given again.")
+@click.option("--repair", is_flag=True, help="Write what differs as the source has it now, and compare it again.")
+@click.option("--most", default=10_000, show_default=True, type=click.IntRange(1), help="Differing rows of a table.")
+@click.option("--wait", default=60.0, show_default=True, help="Seconds that the task may take to catch up.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@HOME
+def verify(file_id: int, project_id: int, home: Path | None, as_json: bool, **asked: Any) -> None:
+    """Compare source and target of a real-time task, row by row (on the machine that holds the state).
+
+    The task may run meanwhile: what is on its way is waited for. Exit code 0: equal, or mended; 1: there are
+    differences, or a table could not be compared to its end; 2: bad input.
+    """
+    wish = Asked(asked["tables"], asked["repair"], asked["most"], asked["wait"])
+    try:
+        found = _services(home).verification.verify(LOCAL, project_id, file_id, wish, report.progress())
+    except Refused as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(report.as_json(found) if as_json else report.as_text(found))
+    if not (found.equal or (found.repair is not None and found.repair.mended)):
+        sys.exit(1)
 
 
 def _print_dirty(row: Any) -> None:

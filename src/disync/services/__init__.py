@@ -17,6 +17,7 @@ from disync.services.project_configs import ProjectConfigs
 from disync.services.refused_rows import RefusedRows
 from disync.services.resource_groups import ResourceGroups
 from disync.services.tasks import Tasks
+from disync.services.verification import Verification
 from disync.services.workspaces import Workspaces
 from disync.store.database import Store
 from disync.store.vault import Vault
@@ -35,6 +36,7 @@ class Services:
     tasks: Tasks
     instances: Instances
     refused_rows: RefusedRows
+    verification: Verification
     data_sources: DataSources
     resource_groups: ResourceGroups
     project_configs: ProjectConfigs
@@ -64,6 +66,7 @@ def open_services(store: Store, vault: Vault) -> Services:
         tasks=Tasks(store, data_sources),
         instances=Instances(store),
         refused_rows=RefusedRows(store),
+        verification=Verification(store, data_sources),
         data_sources=data_sources,
         resource_groups=ResourceGroups(store),
         project_configs=ProjectConfigs(store),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from disync.model.data import Dirty
 from disync.model.kept import Kept
 from disync.store.schema import dirty, instance
 
 REFUSED, ASKED, REPLAYED = "refused", "asked", "replayed"
+
+REPAIR = "verify"
+"""The position of a row that nobody refused: a comparison found it to differ, and it is to be written again."""
 
 
 def keep(db: Connection, file_id: int, rows: Sequence[tuple[Dirty, bool]], now_ms: int) -> None:
@@ -44,6 +47,42 @@ def ask(db: Connection, file_id: int, table: str | None, request: int) -> int:
     return asked.rowcount
 
 
+def repair(db: Connection, file_id: int, rows: Sequence[tuple[str, str, str]], request: int, now_ms: int) -> None:
+    """Ask for rows to be written again that were not refused: (the source's table, the key as JSON, why)."""
+    values = [
+        {
+            "file_id": file_id,
+            "table_name": table,
+            "row": key,
+            "reason": reason,
+            "position": REPAIR,
+            "at_ms": now_ms,
+            "state": ASKED,
+            "request": request,
+            "whole": False,
+        }
+        for table, key, reason in rows
+    ]
+    if values:
+        db.execute(insert(dirty), values)
+
+
+def of_request(db: Connection, file_id: int, request: int) -> Sequence[Any]:
+    return db.execute(select(dirty).where(dirty.c.file_id == file_id, dirty.c.request == request)).all()
+
+
+def repaired(db: Connection, file_id: int, request: int) -> None:
+    """Forget what a request has mended."""
+    db.execute(
+        delete(dirty).where(
+            dirty.c.file_id == file_id,
+            dirty.c.request == request,
+            dirty.c.position == REPAIR,
+            dirty.c.state == REPLAYED,
+        )
+    )
+
+
 def asked(db: Connection, file_id: int) -> list[Kept]:
     """In the order of their requests, then of their ids."""
     rows = db.execute(
@@ -64,9 +103,10 @@ def drop(db: Connection, file_id: int, table: str | None, states: Sequence[str])
 
 
 def since_start(db: Connection, file_id: int) -> int:
-    """Rows refused since the task was started that were not replayed since."""
+    """Rows refused since the task was started that were not replayed since; not those that are being repaired."""
     started = select(instance.c.started_ms).where(instance.c.file_id == file_id).scalar_subquery()
-    query = select(func.count()).where(dirty.c.file_id == file_id, dirty.c.state != REPLAYED, dirty.c.at_ms >= started)
+    refused = or_(dirty.c.state == REFUSED, and_(dirty.c.state == ASKED, dirty.c.position != REPAIR))
+    query = select(func.count()).where(dirty.c.file_id == file_id, refused, dirty.c.at_ms >= started)
     return int(db.execute(query).scalar_one())
 
 
