@@ -30,7 +30,7 @@ class Form:
     NUMBER = "number"
     """Digits, without zeros at the end of a fraction."""
     TEXT = "text"
-    """The UTF-8 of a text, its length in bytes and a colon before it."""
+    """The UTF-8 of a text; how many bytes it has stands at the end of the row."""
     LONG = "long text"
     """The MD5 of a text's UTF-8."""
     PADDED = "padded text"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from busy import ROWS, Busy
 from pair import Pair
-from verifying import compared, found
+from verifying import compared, digests, found
 
 from disync.connectors.mysql.inspection import MySQLInspection
 from disync.engine import verify
@@ -367,3 +367,46 @@ def test_before_the_log_has_brought_anything(pair: Pair) -> None:
         pair.select("DELETE FROM t WHERE id = 7")
         report = compared(pair)["t"]
         assert found(report) == {(What.MISSING, (7,), ())} and report.unsettled == []
+
+
+def test_texts_of_many_sets_and_collations_in_one_row(pair: Pair) -> None:
+    kinds = {
+        "a": "VARCHAR(9) COLLATE utf8mb4_general_ci",
+        "b": "VARCHAR(9) COLLATE utf8mb4_bin",
+        "c": "VARCHAR(9) CHARACTER SET utf8mb3",
+        "d": "VARCHAR(9) CHARACTER SET latin1",
+        "e": "TEXT CHARACTER SET gbk",
+        "f": "ENUM('é', '|') CHARACTER SET latin1 COLLATE latin1_bin",
+        "g": "VARBINARY(9)",
+        "h": "LONGTEXT CHARACTER SET ucs2",
+    }
+    pair.sql(f"CREATE TABLE t (id INT PRIMARY KEY, {', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
+    pair.sql(
+        f"INSERT INTO t VALUES (1, {', '.join(['0xC3A9'] * 6)}, 'é', 'é'), (2{', NULL' * 8})".replace("0xC3A9", "'é'")
+    )
+    with pair.task(pair.code()) as running:
+        running.settle()
+    here, there = digests(pair, pair.code())["t"]
+    assert here == there and here.rows == 2
+    for column in kinds:
+        pair.select(f"UPDATE t SET {column} = '|' WHERE id = 1")
+        assert found(compared(pair, running=False)["t"]) == {
+            (What.DIFFERENT, (1,), tuple(kinds)[: list(kinds).index(column) + 1])
+        }
+
+
+def test_keys_that_are_dense_sparse_and_dense_again(pair: Pair, small: None) -> None:
+    """Ranges are counted on where keys lie evenly, and looked for where they do not."""
+    pair.sql(
+        "CREATE TABLE t (id INT UNSIGNED PRIMARY KEY, v INT)",
+        "INSERT INTO t SELECT seq, 0 FROM seq_1_to_2000",
+        "INSERT INTO t SELECT 1000000 + seq * 100000, 0 FROM seq_1_to_500",
+        "INSERT INTO t SELECT 4294967295 - seq, 0 FROM seq_0_to_1500",
+    )
+    with pair.task(pair.code()) as running:
+        running.settle()
+    report = compared(pair, running=False)["t"]
+    assert report.equal and report.rows == (4001, 4001)
+    wrong = (1, 1999, 2000, 1100000, 51000000, 4294965795, 4294967295)
+    pair.select(f"UPDATE t SET v = 1 WHERE id IN {wrong}")
+    assert found(compared(pair, running=False)["t"]) == {(What.DIFFERENT, (n,), ("v",)) for n in wrong}

@@ -1,6 +1,6 @@
 """Rows as checksums that another database can compute too: the forms of `model.compare` in MySQL's SQL.
 
-Text is put together as bytes, so that columns of different character sets and collations do not mix.
+Texts of different character sets or collations are put together as bytes, so that they do not mix.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from disync.connectors.mysql import sql
 from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, MOMENTS, TEXTS, Native
 from disync.model.compare import Form, Method, Order, Trait
 
-SHORT_CHARACTERS = 255
-"""A longer text is hashed by itself: a row that is put together must not outgrow max_allowed_packet, where the server's
-functions give null."""
+SHORT_CHARACTERS = 65_535
+"""A longer text is hashed by itself: beyond max_allowed_packet a server's functions give null."""
 
 HASH_DIGITS = 15
 """Hexadecimal digits of a row's MD5 that are summed up: 60 bits."""
@@ -51,16 +50,14 @@ _RARER = {"time": Trait((Form.TEXT, Form.SPAN)), "json": Trait((Form.LONG,))}
 
 
 def hash_of(natives: Sequence[Native], method: Method) -> str:
-    """The hash of a row's columns that have a form."""
-    pairs = zip(natives, method.forms, strict=True)
-    joined = _joined([_piece(native, form) for native, form in pairs if form])
-    return f"CAST(CONV(LEFT(MD5({joined}), {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
+    """The hash of a row's columns that have a form; null, and never right, where a row is too large for the server."""
+    pairs = [(native, form) for native, form in zip(natives, method.forms, strict=True) if form]
+    return f"CAST(CONV(LEFT(MD5({_joined(pairs)}), {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
 
 
 def part_of(natives: Sequence[Native], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
-    joined = _joined([_piece(natives[place], method.forms[place]) for place in method.keys])
-    return f"LEFT(MD5({joined}), {digits})"
+    return f"LEFT(MD5({_joined([(natives[place], method.forms[place]) for place in method.keys])}), {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
@@ -74,15 +71,17 @@ def groups(source: str, hash_: str, part: str | None, conditions: Sequence[str])
     return f"SELECT {part or sql.text('')}, COUNT(*), COALESCE(SUM({hash_}), 0) FROM {source}{where}{grouped}"
 
 
-def _joined(pieces: Sequence[str]) -> str:
-    """No piece is null. What is not a text holds no bar, and a text says how long it is: no two rows are one text."""
-    return f"CONCAT_WS('|', {', '.join(pieces)})" if pieces else "''"
+def _joined(pairs: Sequence[tuple[Native, str]]) -> str:
+    """No piece is null. What is not a text holds no bar, and how long the texts are stands behind them all: no two rows
+    come to one text."""
+    texts = [native for native, form in pairs if form == Form.TEXT]
+    mixed = len({(native.charset in _UTF8, native.collation) for native in texts}) > 1
+    pieces = [f"COALESCE({_text(n, mixed)}, '')" if f == Form.TEXT else _piece(n, f) for n, f in pairs]
+    lengths = [f"COALESCE(LENGTH({_text(native, mixed)}), {_NULL})" for native in texts]
+    return f"CONCAT_WS('|', {', '.join([*pieces, *lengths])})" if pieces else "''"
 
 
 def _piece(native: Native, form: str) -> str:
-    if form == Form.TEXT:
-        text = _bytes(native)
-        return f"COALESCE(CONCAT(LENGTH({text}), ':', {text}), {_NULL})"
     return f"COALESCE({_written(native, form)}, {_NULL})"
 
 
@@ -129,10 +128,14 @@ def _trimmed(text: str) -> str:
 
 
 def _bytes(native: Native) -> str:
-    """A text in UTF-8."""
+    return f"CAST({_text(native, False)} AS BINARY)"
+
+
+def _text(native: Native, mixed: bool) -> str:
+    """A text in UTF-8; as bytes where it is `mixed` with others."""
     column = sql.name(native.name)
     if native.type in ("json", "time") or native.type in MOMENTS:
         column = f"CAST({column} AS CHAR)"
     elif native.charset not in _UTF8:
         column = f"CONVERT({column} USING utf8mb4)"
-    return f"CAST({column} AS BINARY)"
+    return f"CAST({column} AS BINARY)" if mixed else column

@@ -12,7 +12,7 @@ from disync.connectors.mysql.connection import Row as Cells
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.reread import literal
 from disync.connectors.mysql.schema import Shape
-from disync.connectors.mysql.types import column_of
+from disync.connectors.mysql.types import INTEGERS, column_of
 from disync.connectors.mysql.values import Unreadable, from_text
 from disync.model.compare import Digest, Entry, Inspection, Key, Method, Range, Row, plain
 from disync.model.data import Table
@@ -43,18 +43,39 @@ class MySQLInspection(Inspection):
         self._held.__exit__(None, None, None)
 
     def walk(self, rows: int) -> Iterator[tuple[Range, Digest]]:
-        keys = self._keys[: self._method.ordered]
         low: Key | None = None
+        step = 0
         while True:
-            conditions = self._conditions(Range(low))
-            condition = conditions[0] if conditions else None
-            found = self._session.query(sql.edge(self._hinted, "", keys, condition, rows - 1))
-            high = self._edge(found[0]) if found else None
-            range_ = Range(low, high)
-            yield range_, self.digest(range_)
+            high = self._counted(low, step) or self._found(low, rows)
+            found = self.digest(Range(low, high))
+            yield Range(low, high), found
             if high is None:
                 return
+            even = rows // 4 <= found.rows <= rows * 4
+            step = self._width(low, high) * rows // max(1, found.rows) if even else 0
             low = high
+
+    def _counted(self, low: Key | None, step: int) -> Key | None:
+        """Where the next range ends if keys are as dense as in the last one: the server need not look for it."""
+        if low is None or not step:
+            return None
+        (native,) = self._keys
+        high = int(low[0]) + step
+        if high >= 1 << 8 * INTEGERS[native.type][0] - (0 if native.unsigned else 1):
+            return None
+        return (type(low[0])(high),)
+
+    def _width(self, low: Key | None, high: Key) -> int:
+        """How many keys a range may hold; 0 where they cannot be counted."""
+        countable = len(self._keys) == 1 and self._keys[0].type in INTEGERS
+        return int(high[0]) - int(low[0]) if low is not None and countable else 0
+
+    def _found(self, low: Key | None, rows: int) -> Key | None:
+        """The key that lies so many rows further on; None where there are fewer."""
+        keys = self._keys[: self._method.ordered]
+        condition = next(iter(self._conditions(Range(low))), None)
+        found = self._session.query(sql.edge(self._hinted, "", keys, condition, rows - 1))
+        return self._edge(found[0]) if found else None
 
     def groups(self, range_: Range, digits: int, within: Sequence[str] = ()) -> Mapping[str, Digest]:
         part = digest.part_of(self._shape.natives, self._method, digits) if digits else None

@@ -19,6 +19,8 @@ HASH_DIGITS = 15
 SHORTEST_FLOATS = 120000
 """The server's version from which a float is written with as few digits as tell it from its neighbours."""
 
+ARGUMENTS = 90
+
 _NULL = "'~'"
 _TEXTS = frozenset({"text", "varchar", "citext"})
 _NUMBERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.BOOLEAN})
@@ -59,29 +61,33 @@ _RARER = {
 
 def hash_of(columns: Sequence[TargetColumn], method: Method) -> str:
     """The hash of a row's columns that have a form."""
-    pairs = zip(columns, method.forms, strict=True)
-    joined = _joined([_piece(column, form) for column, form in pairs if form])
+    joined = _joined([(column, form) for column, form in zip(columns, method.forms, strict=True) if form])
     return f"('x' || left(md5({joined}), {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
 
 
 def part_of(columns: Sequence[TargetColumn], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
-    return f"left(md5({_joined([_piece(columns[place], method.forms[place]) for place in method.keys])}), {digits})"
+    return f"left(md5({_joined([(columns[place], method.forms[place]) for place in method.keys])}), {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
     return f"{part} IN ({', '.join(literal(prefix) for prefix in prefixes)})"
 
 
-def _joined(pieces: Sequence[str]) -> str:
-    """By an operator: a function would take no more than a hundred columns."""
-    return " || '|' || ".join(pieces) if pieces else "''"
+def _joined(pairs: Sequence[tuple[TargetColumn, str]]) -> str:
+    """No piece is null; how long the texts are stands behind them all. A function takes a hundred arguments at most."""
+    pieces = [_piece(column, form) for column, form in pairs]
+    texts = [f"{quote(column.name)}::text" for column, form in pairs if form == Form.TEXT]
+    pieces += [f"coalesce(octet_length({text})::text, {_NULL})" for text in texts]
+    while len(pieces) > 1:
+        some = [pieces[at : at + ARGUMENTS] for at in range(0, len(pieces), ARGUMENTS)]
+        pieces = [f"concat_ws('|', {', '.join(few)})" for few in some]
+    return pieces[0] if pieces else "''"
 
 
 def _piece(column: TargetColumn, form: str) -> str:
     if form == Form.TEXT:
-        text = f"{quote(column.name)}::text"
-        return f"coalesce(octet_length({text})::text || ':' || {text}, {_NULL})"
+        return f"coalesce({quote(column.name)}::text, '')"
     return f"coalesce({_written(column, form)}, {_NULL})"
 
 
