@@ -20,6 +20,7 @@ ADDED = {
     ("CreateDISyncTask", "answer"): "`Data.Warnings[]` string",
     ("UpdateDISyncTask", "answer"): "`Data.Warnings[]` string",
     ("DeployDISyncTask", "answer"): "`Data.Warnings[]` string",
+    ("StartDISyncInstance", "answer"): "`Data.Warnings[]` string",
     ("StartDISyncInstance", "parameter"): "`startTime` in StartParam: ms since 1970, `earliest` or `latest`",
 }
 HEAD = """# Operations

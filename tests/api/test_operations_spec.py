@@ -12,10 +12,15 @@ from typing import Any
 from operating import PROJECT, Call, both_data_sources, create, data_source, task
 
 from disync.operations import OPERATIONS
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 SPEC = json.loads((ROOT / "spec" / "operations.json").read_text())["operations"]
 ADDED = {"$.Data.Warnings"}
+SHORT = [
+    {"category": "reader", "stepType": "mysql", "parameter": {"connection": [{"datasource": "m", "table": ["t"]}]}},
+    {"category": "writer", "stepType": "holo", "parameter": {"datasource": "h"}},
+]
 KINDS = {"integer": int, "string": str, "boolean": bool, "number": (int, float)}
 
 
@@ -72,6 +77,14 @@ def test_every_answer_has_the_shape_of_the_spec(call: Call) -> None:
     ask("ListRefDISyncTasks", **PROJECT, TaskType="DI_REALTIME", RefType="from", DatasourceName="datahub_uric_test")
     ask("UpdateDIProjectConfig", **PROJECT, DestinationType="holo", ProjectConfig='{"ADDCOLUMN":"WARNING"}')
     ask("ListDIProjectConfig", **PROJECT, DestinationType="holo", SourceType="mysql")
+    short = {"setting": {"taskType": "oneclick_to_holo"}, "steps": SHORT}
+    made = {**PROJECT, "TaskType": "DI_SOLUTION", "TaskParam": json.dumps(short)}
+    process_id = ask("GenerateDISyncTaskConfigForCreating", **made)["Data"]["ProcessId"]
+    asked_for = {**PROJECT, "TaskType": "DI_SOLUTION", "AsyncProcessId": process_id}
+    until(lambda: ask("QueryDISyncTaskConfigProcessResult", **asked_for)["Data"]["Status"] != "run")
+    made |= asked_for | {"TaskType": "DI_REALTIME"}
+    made["AsyncProcessId"] = ask("GenerateDISyncTaskConfigForUpdating", **made, TaskId=file_id)["Data"]["ProcessId"]
+    until(lambda: call("QueryDISyncTaskConfigProcessResult", **made)["Data"]["Status"] != "run")
     ask("DeleteDataSource", DataSourceId=spare)
     ask("DeleteDISyncTask", **task(file_id))
     ask("DeleteFile", **PROJECT, FileId=file_id + 1)

@@ -58,13 +58,9 @@ def test_an_id_that_nothing_has_is_invalid(call: Call, file_id: int) -> None:
         assert str(refused.value) == f"fileId:[{file_id}] is invalid."
 
 
-def test_there_are_no_solutions_and_no_offline_tasks_yet(call: Call) -> None:
-    file_id = create(call)["FileId"]
-    with pytest.raises(Refused, match=rf"^fileId:\[{file_id}\] is invalid\.$"):
-        call("GetDISyncTask", **{**task(file_id), "TaskType": "DI_SOLUTION"})
-    for kind in ("DI_OFFLINE", "DI_SOLUTION"):
-        with pytest.raises(Refused, match=f"{kind} tasks are not served yet"):
-            create(call, TaskType=kind)
+def test_there_are_no_offline_tasks_yet(call: Call) -> None:
+    with pytest.raises(Refused, match="DI_OFFLINE tasks are not served yet"):
+        create(call, TaskType="DI_OFFLINE")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from disync.engine.dispatch import Hold
 from disync.model.data import Dirty, Position
-from disync.model.errors import BadConfig, Fenced, Refused, Unreachable
+from disync.model.errors import BadConfig, Fenced, NeedsConfirmation, Refused, Unreachable
 from disync.model.run import Checkpoint, Start, Tally, Task
 from disync.services import Caller, Services, open_services
 from disync.services.dispatch import StoreDispatch
@@ -97,6 +97,25 @@ def test_states_follow_what_runs(services: Services, dispatch: StoreDispatch) ->
     assert dispatch.renew("w1", {Hold(file_id, 1)}) == set()
     dispatch.finish(task, None)
     assert state(services, file_id) == (State.PAUSE, None)
+
+
+def test_what_asks_to_be_confirmed_is_confirmed_by_a_start(services: Services, dispatch: StoreDispatch) -> None:
+    file_id = started(services)
+    first = run(dispatch)
+    assert not first.confirmed
+    dispatch.finish(first, NeedsConfirmation("The target differs."))
+    assert state(services, file_id) == (State.PAUSE, "NeedsConfirmation: The target differs.")
+    services.instances.start(ROOT, 10000, file_id, None)
+    second = run(dispatch)
+    assert second.confirmed
+    dispatch.finish(second, BadConfig("no"))
+    services.instances.start(ROOT, 10000, file_id, None)
+    third = run(dispatch)
+    assert third.confirmed, "it stays so until the task begins anew"
+    services.instances.terminate(ROOT, 10000, file_id)
+    services.tasks.deploy(ROOT, 10000, file_id)
+    services.instances.start(ROOT, 10000, file_id, None)
+    assert not run(dispatch, "w2").confirmed
 
 
 def test_a_run_is_handed_out_once(services: Services, dispatch: StoreDispatch) -> None:

@@ -59,11 +59,11 @@ def test_the_seed_operation(spec: Spec) -> None:
     [
         ("CreateDISyncTask", {"DI_OFFLINE", "DI_REALTIME", "DI_SOLUTION"}),
         ("UpdateDISyncTask", {"DI_OFFLINE", "DI_REALTIME", "DI_SOLUTION"}),
-        ("DeleteDISyncTask", {"DI_REALTIME"}),
-        ("StopDISyncInstance", {"DI_REALTIME"}),
-        ("TerminateDISyncInstance", {"DI_REALTIME"}),
+        ("DeleteDISyncTask", {"DI_REALTIME", "DI_SOLUTION"}),
+        ("StopDISyncInstance", {"DI_REALTIME", "DI_SOLUTION"}),
+        ("TerminateDISyncInstance", {"DI_REALTIME", "DI_SOLUTION"}),
         ("StartDISyncInstance", {"DI_REALTIME", "DI_SOLUTION"}),
-        ("ListRefDISyncTasks", {"DI_OFFLINE", "DI_REALTIME"}),
+        ("ListRefDISyncTasks", {"DI_OFFLINE", "DI_REALTIME", "DI_SOLUTION"}),
     ],
 )
 def test_each_operation_has_its_own_task_types(spec: Spec, action: str, values: set[str]) -> None:

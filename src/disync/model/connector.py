@@ -15,7 +15,7 @@ import msgspec
 
 from disync.model import kept
 from disync.model.compare import Inspection, Method, Trait
-from disync.model.data import Batch, Dirty, Event, Position, SchemaChange, Table
+from disync.model.data import Batch, Column, Dirty, Event, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Split, Start
@@ -225,6 +225,16 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """The type of a target's column, as a tableRule's `dataColumn` has it. `size` in characters or digits, `digits`
+    behind the point; 0 where there is no such limit."""
+
+    type: str
+    size: int = 0
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """One per stepType; the module `disync.connectors.<name>` exports it as CONNECTOR.
 
@@ -234,6 +244,7 @@ class Connector:
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
     `precheck` is what `Reader.check` finds out, for a task that is being deployed; None: only a run finds out.
     `named`: (database or "", table) of those that the parameter of a reader step names one by one.
+    `declared` is the column that a table made in the target has for a column of the source.
     """
 
     name: str
@@ -246,3 +257,4 @@ class Connector:
     catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None
     precheck: Callable[[Site], list[str]] | None = None
     named: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] | None = None
+    declared: Callable[[Column], Declared] | None = None

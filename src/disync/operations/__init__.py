@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from disync.model.errors import ParamInvalid
 from disync.operations import (
     business,
+    config_processes,
     data_sources,
     di_sync,
     files,
@@ -35,6 +36,8 @@ OPERATIONS: dict[str, Function] = {
     "DeleteDataSource": data_sources.delete_data_source,
     "DeleteFile": files.delete_file,
     "DeployDISyncTask": di_sync.deploy_di_sync_task,
+    "GenerateDISyncTaskConfigForCreating": config_processes.generate_di_sync_task_config_for_creating,
+    "GenerateDISyncTaskConfigForUpdating": config_processes.generate_di_sync_task_config_for_updating,
     "GetDISyncInstanceInfo": di_sync.get_di_sync_instance_info,
     "GetDISyncTask": di_sync.get_di_sync_task,
     "GetDataSourceMeta": data_sources.get_data_source_meta,
@@ -48,6 +51,7 @@ OPERATIONS: dict[str, Function] = {
     "ListProjects": projects.list_projects,
     "ListRefDISyncTasks": di_sync.list_ref_di_sync_tasks,
     "ListResourceGroups": resource_groups.list_resource_groups,
+    "QueryDISyncTaskConfigProcessResult": config_processes.query_di_sync_task_config_process_result,
     "StartDISyncInstance": di_sync.start_di_sync_instance,
     "StopDISyncInstance": di_sync.stop_di_sync_instance,
     "TerminateDISyncInstance": di_sync.terminate_di_sync_instance,

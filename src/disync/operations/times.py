@@ -14,3 +14,8 @@ def spelled(ms: int) -> str:
     t = datetime.fromtimestamp(ms // 1000, ZONE)
     half = "AM" if t.hour < 12 else "PM"
     return f"{_MONTHS[t.month - 1]} {t.day}, {t.year} {t.hour % 12 or 12}:{t.minute:02}:{t.second:02} {half}"
+
+
+def stamped(ms: int | None) -> str | None:
+    """`2021-12-07 14:40:51`; None stays None."""
+    return None if ms is None else f"{datetime.fromtimestamp(ms // 1000, ZONE):%Y-%m-%d %H:%M:%S}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from disync.model.errors import Refused
 from disync.services.access import Caller
+from disync.services.config_processes import ConfigProcesses
 from disync.services.data_sources import DataSources
 from disync.services.files import Files
 from disync.services.first_start import bootstrap
@@ -16,6 +17,7 @@ from disync.services.nonces import Nonces
 from disync.services.project_configs import ProjectConfigs
 from disync.services.refused_rows import RefusedRows
 from disync.services.resource_groups import ResourceGroups
+from disync.services.solutions.solutions import Solutions
 from disync.services.tasks import Tasks
 from disync.services.verification import Verification
 from disync.services.workspaces import Workspaces
@@ -34,6 +36,8 @@ class Services:
     folders: Folders
     files: Files
     tasks: Tasks
+    solutions: Solutions
+    config_processes: ConfigProcesses
     instances: Instances
     refused_rows: RefusedRows
     verification: Verification
@@ -64,6 +68,8 @@ def open_services(store: Store, vault: Vault) -> Services:
         folders=Folders(store),
         files=Files(store),
         tasks=Tasks(store, data_sources),
+        solutions=Solutions(store, data_sources),
+        config_processes=ConfigProcesses(store, data_sources),
         instances=Instances(store),
         refused_rows=RefusedRows(store),
         verification=Verification(store, data_sources),

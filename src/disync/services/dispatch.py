@@ -20,7 +20,8 @@ from disync.model.kept import Kept
 from disync.model.run import Checkpoint, Limits, Split, Start, Tally, Task
 from disync.services.clock import now_ms
 from disync.services.project_configs import Pair, in_force
-from disync.store import checkpoints, deployments, instances
+from disync.services.solutions import nodes
+from disync.store import checkpoints, deployments, instances, solutions
 from disync.store import dirty as refused_rows
 from disync.store.database import Store
 
@@ -69,7 +70,19 @@ class StoreDispatch:
             dirty = job.setting.dirty if row.dirty_limit is None else row.dirty_limit
             begins, limits, owner = _start(row), _limits(row, dirty), instances.owner(db, file_id)
             policies = _policies(db, deployed.workspace_id, job, row.ddl)
-            return Task(file_id, deployed.name, row.epoch, deployed.content, sources, begins, limits, owner, policies)
+            return Task(
+                file_id,
+                deployed.name,
+                row.epoch,
+                deployed.content,
+                sources,
+                begins,
+                limits,
+                owner,
+                policies,
+                confirmed=row.confirmed_ms is not None,
+                isolates=solutions.of_task(db, file_id) is not None,
+            )
         except DISyncError as error:
             _stop_for_good(db, file_id, row.epoch, str(error))
             return None
@@ -136,6 +149,8 @@ class StoreLedger:
     def __init__(self, store: Store, task: Task) -> None:
         self._store = store
         self._task = task
+        self._cut: set[str] = set()
+        """The parts of the full load: the rows of each are counted."""
 
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         with self._store.read() as db:
@@ -143,19 +158,29 @@ class StoreLedger:
 
     def load(self) -> Sequence[Split]:
         with self._store.read() as db:
-            return checkpoints.load_of_task(db, self._task.id)
+            found = checkpoints.load_of_task(db, self._task.id)
+        self._cut |= {split.id for split in found}
+        return found
 
     def begin(self, checkpoints_: Sequence[Checkpoint], load: Sequence[Split] = ()) -> None:
+        now = now_ms()
+        with self._store.read() as db:
+            planned = nodes.planned(db, self._task, load)
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put_load(db, self._task.id, load)
             for mark in checkpoints_:
-                checkpoints.put(db, self._task.id, mark, now_ms())
+                checkpoints.put(db, self._task.id, mark, now)
+            if planned is not None:
+                nodes.follow(db, *planned, anew=not self._cut)
+        self._cut |= {split.id for split in load}
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put(db, self._task.id, checkpoint, now_ms())
+            if tally.rows_written and checkpoint.split in self._cut:
+                solutions.wrote(db, self._task.id, checkpoint.split, tally.rows_written)
             refused_rows.keep(db, self._task.id, [_kept(row, row not in checkpoint.refused) for row in dirty], now_ms())
             refused = _count(db, self._task.id, tally)
             # The limit bounds how many there are to be counted one by one.
@@ -172,6 +197,7 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.leave(db, self._task.id, tables)
+            nodes.leave(db, self._task.id, tables)
 
     def left(self) -> Set[str]:
         with self._store.read() as db:

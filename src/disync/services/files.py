@@ -11,9 +11,12 @@ from disync.model.errors import ForbiddenAccess
 from disync.services import paths
 from disync.services.access import Caller, Place, Role, enter
 from disync.services.pages import Page, Slice
-from disync.services.realtime import unknown
+from disync.services.realtime import require_own, unknown
+from disync.services.solutions.solution import SOLUTION
+from disync.services.solutions.solutions import remove_solution
 from disync.services.tasks import remove
 from disync.store import files as rows
+from disync.store import solutions
 from disync.store.database import Store
 from disync.store.schema import deployment, file, folder
 
@@ -71,7 +74,12 @@ class Files:
     def delete(self, caller: Caller, place: Place, file_id: int) -> None:
         with self._store.write() as db:
             workspace = enter(db, caller, place, Role.DEVELOPER)
-            remove(db, _own(rows.locked(db, file_id), workspace, file_id))
+            row = _own(rows.locked(db, file_id), workspace, file_id)
+            require_own(db, row)
+            if row.task_type == SOLUTION:
+                remove_solution(db, solutions.get(db, file_id))
+            else:
+                remove(db, row)
 
 
 def _own(row: Any, workspace: Any, file_id: int) -> Any:

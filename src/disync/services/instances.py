@@ -8,15 +8,16 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from disync.model import ddl
 from disync.model.ddl import Policy
-from disync.model.errors import Refused
+from disync.model.errors import NeedsConfirmation, Refused
 from disync.model.job import dirty_limit
 from disync.model.run import Start
 from disync.services.access import Caller, Role
 from disync.services.clock import now_ms
-from disync.services.realtime import find
+from disync.services.realtime import find, find_own
 from disync.store import checkpoints, deployments
 from disync.store import instances as rows
 from disync.store.database import Store
@@ -67,48 +68,20 @@ class Instances:
     def start(self, caller: Caller, project_id: int, file_id: int, start_param: str | None) -> None:
         """Ask for the task to run. It resumes where it was, unless `startTime` says where to begin."""
         with self._store.write() as db:
-            find(db, caller, project_id, file_id, Role.DEVELOPER)
-            param = parse_start_param(start_param)
-            if deployments.get(db, file_id) is None:
-                raise Refused("The task is not deployed: call DeployDISyncTask before starting it.")
-            row = rows.get(db, file_id)
-            now = state(row)
-            if now in (State.RUN, State.WAIT):
-                raise Refused(f"The task is started already (its state is {now}): stop it first.")
-            if now is State.KILLING:
-                raise Refused("The task is still stopping (KILLING): start it when its state is PAUSE.")
-            values: dict[str, Any] = {"desired": "RUN", "message": None, "started_ms": now_ms(), "lease_until_ms": 0}
-            values |= {"failover_count": param.failover_count, "failover_minutes": param.failover_minutes}
-            values |= dict.fromkeys(("rows_read", "bytes_read", "rows_written", "rows_dirty"), 0)
-            values |= {"dirty_limit": param.dirty_limit, "ddl": msgspec.json.encode(param.ddl).decode()}
-            if param.start is not None:
-                checkpoints.forget(db, file_id)
-                values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
-                values["beginning"] = 1 + (row.beginning if row is not None else 0)
-            rows.put(db, file_id, **values)
+            find_own(db, caller, project_id, file_id)
+            begin(db, file_id, parse_start_param(start_param))
 
     def stop(self, caller: Caller, project_id: int, file_id: int) -> None:
         """Ask for the task to stop: what it has read is flushed, and its position kept."""
         with self._store.write() as db:
-            find(db, caller, project_id, file_id, Role.DEVELOPER)
-            row = rows.get(db, file_id)
-            if state(row) is State.NORUN:
-                raise Refused("The task has not been started.")
-            if row is not None and row.desired == "RUN":
-                rows.put(db, file_id, desired="STOP", message=None, stopped_ms=now_ms())
+            find_own(db, caller, project_id, file_id)
+            halt(db, file_id)
 
     def terminate(self, caller: Caller, project_id: int, file_id: int) -> None:
         """Take the task offline. Its run is cut off and its position forgotten: deployed again, it begins anew."""
         with self._store.write() as db:
-            find(db, caller, project_id, file_id, Role.DEVELOPER)
-            if not deployments.remove(db, file_id):
-                raise Refused("The task is not deployed.")
-            row = rows.get(db, file_id)
-            if row is not None:
-                # The next epoch fences off a worker that still holds the run; it stops at its next tick.
-                rows.remove(db, file_id)
-                rows.put(db, file_id, epoch=row.epoch + 1, beginning=row.beginning + 1)
-            checkpoints.forget(db, file_id)
+            find_own(db, caller, project_id, file_id)
+            withdraw(db, file_id)
 
     def info(self, caller: Caller, project_id: int, file_id: int) -> tuple[State, str, str | None]:
         """(state, name, message): the message is the cause when the task waits after a failure, or ended by one."""
@@ -116,6 +89,58 @@ class Instances:
             file = find(db, caller, project_id, file_id, Role.VISITOR)
             row = rows.get(db, file_id)
         return state(row), file.name, row.message if row is not None else None
+
+
+def begin(db: Connection, file_id: int, param: StartParam, what: str = "task") -> None:
+    """What `Instances.start` promises. A task whose last run ended with NeedsConfirmation is confirmed by it, and
+    tables that were left behind are taken up again."""
+    if deployments.get(db, file_id) is None:
+        raise Refused(f"The {what} is not deployed: call DeployDISyncTask before starting it.")
+    row = rows.get(db, file_id)
+    now = state(row)
+    if now in (State.RUN, State.WAIT):
+        raise Refused(f"The {what} is started already (its state is {now}): stop it first.")
+    if now is State.KILLING:
+        raise Refused(f"The {what} is still stopping (KILLING): start it when its state is PAUSE.")
+    at = now_ms()
+    values: dict[str, Any] = {"desired": "RUN", "message": None, "started_ms": at, "lease_until_ms": 0}
+    values |= {"failover_count": param.failover_count, "failover_minutes": param.failover_minutes}
+    values |= dict.fromkeys(("rows_read", "bytes_read", "rows_written", "rows_dirty"), 0)
+    values |= {"dirty_limit": param.dirty_limit, "ddl": msgspec.json.encode(param.ddl).decode()}
+    if asks(row):
+        values["confirmed_ms"] = at
+    checkpoints.retry(db, file_id)
+    if param.start is not None:
+        checkpoints.forget(db, file_id)
+        values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
+        values["beginning"] = 1 + (row.beginning if row is not None else 0)
+    rows.put(db, file_id, **values)
+
+
+def halt(db: Connection, file_id: int, what: str = "task") -> None:
+    """What `Instances.stop` promises."""
+    row = rows.get(db, file_id)
+    if state(row) is State.NORUN:
+        raise Refused(f"The {what} has not been started.")
+    if row is not None and row.desired == "RUN":
+        rows.put(db, file_id, desired="STOP", message=None, stopped_ms=now_ms())
+
+
+def withdraw(db: Connection, file_id: int, what: str = "task") -> None:
+    """What `Instances.terminate` promises."""
+    if not deployments.remove(db, file_id):
+        raise Refused(f"The {what} is not deployed.")
+    row = rows.get(db, file_id)
+    if row is not None:
+        # The next epoch fences off a worker that still holds the run; it stops at its next tick.
+        rows.remove(db, file_id)
+        rows.put(db, file_id, epoch=row.epoch + 1, beginning=row.beginning + 1)
+    checkpoints.forget(db, file_id)
+
+
+def asks(row: Any) -> bool:
+    """Whether the last run ended to ask whether it may go on."""
+    return row is not None and (row.message or "").startswith(f"{NeedsConfirmation.code}:")
 
 
 def parse_start_param(text: str | None) -> StartParam:

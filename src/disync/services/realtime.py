@@ -28,5 +28,23 @@ def find(db: Connection, caller: Caller, project_id: int, file_id: int, need: Ro
     return row
 
 
+def find_own(db: Connection, caller: Caller, project_id: int, file_id: int) -> Any:
+    """As `find`, for whoever wants to change the task: refused where a solution owns it."""
+    row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+    require_own(db, row)
+    return row
+
+
+def require_own(db: Connection, row: Any) -> None:
+    """What a solution has made is changed through the solution."""
+    if row.solution_id is not None:
+        name = files.get(db, row.solution_id).name
+        raise Refused(
+            f"{row.name} belongs to the solution {name} (fileId {row.solution_id}), and is changed, started, stopped "
+            "and deleted with it: name that FileId, and TaskType DI_SOLUTION.",
+            "Invalid.Owned",
+        )
+
+
 def unknown(file_id: int) -> Refused:
     return Refused(f"fileId:[{file_id}] is invalid.", "Invalid.FileId")

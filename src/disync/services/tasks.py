@@ -20,10 +20,10 @@ from disync.services.data_sources import DataSources, Known
 from disync.services.instances import State, state
 from disync.services.pages import Page, Slice
 from disync.services.precheck import Precheck
-from disync.services.realtime import REALTIME, REALTIME_FILE, find, unknown
+from disync.services.realtime import REALTIME, REALTIME_FILE, find_own, unknown
 from disync.services.tokens import Answer, Token, digest, once
 from disync.services.workspaces import DEFAULT_FLOW
-from disync.store import checkpoints, deployments, dirty, files, instances
+from disync.store import checkpoints, deployments, dirty, files, instances, solutions
 from disync.store import resource_groups as groups
 from disync.store.database import Store
 
@@ -88,7 +88,9 @@ class Tasks:
         with self._store.read() as db:
             enter(db, caller, project_id, Role.DEVELOPER)
         if wanted.type != REALTIME:
-            raise Refused(f"{wanted.type} tasks are not served yet; DI_REALTIME tasks are.", "Invalid.TaskType")
+            raise Refused(
+                f"{wanted.type} tasks are not served yet; DI_REALTIME and DI_SOLUTION are.", "Invalid.TaskType"
+            )
         job, param, name = _job(wanted.content), read_param(wanted.param), _name(wanted.name)
         asked = digest(wanted.type, wanted.content, wanted.name, wanted.param)
         try:
@@ -97,9 +99,9 @@ class Tasks:
                 token = Token(workspace.id, "CreateDISyncTask", wanted.client_token, asked)
                 described = (wanted, name, param)
                 answer = once(
-                    db, token, lambda: _add(db, caller, workspace.id, described), lambda made: _is_there(db, made)
+                    db, token, lambda: _add(db, caller, workspace.id, described), lambda made: is_there(db, made)
                 )
-                return Created(answer.result, self._warnings(db, workspace.id, job, param) + _repeated(answer))
+                return Created(answer.result, self._warnings(db, workspace.id, job, param) + repeated(answer))
         except IntegrityError as error:
             raise Refused(f"TaskName: there is a file named {name} already.", "Invalid.TaskName") from error
 
@@ -108,7 +110,7 @@ class Tasks:
     ) -> list[str]:
         """Replace the text, the resource group, or both. A deployed copy runs on as it is. Returns warnings."""
         with self._store.write() as db:
-            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+            row = find_own(db, caller, project_id, file_id)
             param = read_param(task_param)
             if param.folder is not None:
                 raise Refused("TaskParam.FileFolderPath: a task is not moved by UpdateDISyncTask.", "Invalid.TaskParam")
@@ -128,13 +130,13 @@ class Tasks:
         A source that cannot be followed as it is refuses the task; one that is out of reach is only warned of.
         """
         with self._store.read() as db:
-            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+            row = find_own(db, caller, project_id, file_id)
             job = parse(row.content)
             review.require_runnable(job, self._known(db, row.workspace_id, job))
             contents = self._data_sources.contents(db, row.workspace_id, [name for name, _ in job.source.data_sources])
         found = self._precheck.run(caller, job.source, contents)
         with self._store.write() as db:
-            row = find(db, caller, project_id, file_id, Role.DEVELOPER)
+            row = find_own(db, caller, project_id, file_id)
             job = parse(row.content)
             review.require_runnable(job, self._known(db, row.workspace_id, job))
             param = Param(resource_group=row.resource_group)
@@ -152,13 +154,18 @@ class Tasks:
 
     def delete(self, caller: Caller, project_id: int, file_id: int) -> None:
         with self._store.write() as db:
-            remove(db, find(db, caller, project_id, file_id, Role.DEVELOPER))
+            remove(db, find_own(db, caller, project_id, file_id))
 
-    def references(self, caller: Caller, project_id: int, name: str, reads: bool, asked: Slice) -> Page[Reference]:
-        """The real-time tasks that read from (or write to) a data source."""
+    def references(
+        self, caller: Caller, project_id: int, name: str, reads: bool, asked: Slice, of: str = REALTIME
+    ) -> Page[Reference]:
+        """The real-time tasks, or solutions, that read from (or write to) a data source."""
         with self._store.read() as db:
             workspace = enter(db, caller, project_id)
-            rows = files.of_type(db, workspace.id, REALTIME_FILE)
+            listed = of == REALTIME
+            rows = (
+                files.of_type(db, workspace.id, REALTIME_FILE) if listed else solutions.of_workspace(db, workspace.id)
+            )
         found = [_reference(row) for row in rows]
         using = [task for task in found if name in (task.sources if reads else task.targets)]
         return Page(asked, len(using), using[asked.offset : asked.offset + asked.size])
@@ -253,11 +260,11 @@ def _add(db: Connection, caller: Caller, workspace_id: int, described: tuple[Wan
     )
 
 
-def _is_there(db: Connection, file_id: int) -> bool:
+def is_there(db: Connection, file_id: int) -> bool:
     return files.get(db, file_id) is not None
 
 
-def _repeated(answer: Answer) -> list[str]:
+def repeated(answer: Answer) -> list[str]:
     if not answer.differs:
         return []
     return ["ClientToken: an earlier request with this token asked for something else; nothing was created now."]

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from disync.store.schema import business, folder
+from disync.store.schema import business, file, folder
 
 
 def add_business(db: Connection, **values: Any) -> int:
     return int(db.execute(insert(business).values(**values).returning(business.c.id)).scalar_one())
+
+
+def remove_business(db: Connection, business_id: int, other_folder: str) -> bool:
+    """A flow with its folders, unless a file is in it; rows of deleted files go to the other folder."""
+    if db.execute(select(file.c.id).where(file.c.business_id == business_id, ~file.c.deleted).limit(1)).first():
+        return False
+    other = select(folder.c.business_id).where(folder.c.id == other_folder).scalar_subquery()
+    moved = update(file).where(file.c.business_id == business_id)
+    db.execute(moved.values(folder_id=other_folder, business_id=other))
+    db.execute(delete(folder).where(folder.c.business_id == business_id))
+    db.execute(delete(business).where(business.c.id == business_id))
+    return True
 
 
 def business_named(db: Connection, workspace_id: int, name: str) -> Any:

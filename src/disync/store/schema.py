@@ -145,7 +145,8 @@ folder = Table(
     Index("folder_parent", "workspace_id", "parent"),
 )
 
-# A row of a deleted file stays, so that its id is never a new file's.
+# A row of a deleted file stays, so that its id is never a new file's. `solution_id`: the solution that made the file
+# and owns it; `table_name`: the source's table that a batch node loads.
 file = Table(
     "file",
     metadata,
@@ -166,6 +167,9 @@ file = Table(
     _ms("created_ms"),
     _ms("edited_ms"),
     Column("deleted", Boolean, nullable=False, server_default=false()),
+    Column("solution_id", BigInteger),
+    Column("table_name", Text),
+    Index("file_solution", "solution_id"),
     sqlite_autoincrement=True,
 )
 _live = ~file.c.deleted
@@ -234,6 +238,7 @@ instance = Table(
     _count("lease_until_ms"),
     Column("running", Boolean, nullable=False, server_default=false()),
     Column("message", Text),
+    Column("confirmed_ms", BigInteger),
     Column("started_ms", BigInteger),
     Column("stopped_ms", BigInteger),
     _count("rows_read"),
@@ -264,7 +269,7 @@ project_config = Table(
 )
 
 # The cuts of a task's full load, as they were made when it began, or when the table came. `stream`: as Split.stream.
-# `gone`: the table has left the task.
+# `gone`: the table has left the task. `rows_written` since the table came.
 load_split = Table(
     "load_split",
     metadata,
@@ -276,6 +281,7 @@ load_split = Table(
     _text("bounds"),
     _text("stream"),
     Column("gone", Boolean, nullable=False, server_default=false()),
+    _count("rows_written"),
 )
 
 # Tables that a task has left behind, and why.
@@ -315,4 +321,42 @@ dirty = Table(
     Column("request", BigInteger, nullable=False, server_default="0"),
     Column("whole", Boolean, nullable=False, server_default=true()),
     Index("dirty_file", "file_id"),
+)
+
+# A file of type 24 whose `content` is the ProcessContent. `realtime_id` is its real-time task. `node_rule` and
+# `node_group` are those of the text that is deployed. `flow_id`: the business flow that was made for it. Its status is
+# computed, never stored: docs/decisions/2026-11-25-solutions.md.
+solution = Table(
+    "solution",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("realtime_id", ForeignKey("file.id"), nullable=False, unique=True),
+    _text("type"),
+    _text("source_type"),
+    _text("process_type", "new"),
+    _count("table_num"),
+    Column("flow_id", BigInteger),
+    _text("node_rule"),
+    Column("node_group", Text),
+    Column("submitted_ms", BigInteger),
+    Column("started_ms", BigInteger),
+)
+
+# A task's text that is made in the background. `state`: run, success or fail; while it runs, whoever works at it has it
+# until `until_ms`, then another may take it up.
+config_process = Table(
+    "config_process",
+    metadata,
+    _id(),
+    Column("workspace_id", ForeignKey("workspace.id"), nullable=False),
+    Column("user_id", ForeignKey("user.id"), nullable=False),
+    _text("task_type"),
+    Column("task_id", BigInteger),
+    _text("param"),
+    _text("state", "run"),
+    _count("until_ms"),
+    Column("message", Text),
+    Column("content", Text),
+    _ms("created_ms"),
+    sqlite_autoincrement=True,
 )

@@ -6,7 +6,7 @@ Whether it is one is asked of the server itself. On a plain PostgreSQL a `holo` 
 from __future__ import annotations
 
 from disync.connectors.holo.dialect import detect
-from disync.connectors.postgres import catalog, probe
+from disync.connectors.postgres import catalog, declared, probe
 from disync.connectors.postgres.config import Content, WriterParameters, step_of
 from disync.connectors.postgres.writer import Destination, PostgresWriter
 from disync.model.connector import Connector, Site, Writer
@@ -26,4 +26,5 @@ CONNECTOR = Connector(
     writer=_writer,
     probe=probe,
     catalog=catalog,
+    declared=declared,
 )

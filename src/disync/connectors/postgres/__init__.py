@@ -8,8 +8,10 @@ from typing import Any
 from disync.connectors.postgres.catalog import databases
 from disync.connectors.postgres.config import Content, WriterParameters, address_of, step_of
 from disync.connectors.postgres.connection import connect, told
+from disync.connectors.postgres.types import type_of
 from disync.connectors.postgres.writer import Destination, PostgresWriter
-from disync.model.connector import Connector, Database, Site, Writer
+from disync.model.connector import Connector, Database, Declared, Site, Writer
+from disync.model.data import Column
 
 
 def _writer(site: Site) -> Writer:
@@ -29,6 +31,11 @@ def catalog(content: Mapping[str, Any]) -> list[Database]:
         return databases(connection)
 
 
+def declared(column: Column) -> Declared:
+    type_ = type_of(column)
+    return Declared(type_.name, type_.length or type_.precision or 0, type_.scale or 0)
+
+
 CONNECTOR = Connector(
     name="postgresql",
     content=Content,
@@ -38,4 +45,5 @@ CONNECTOR = Connector(
     writer=_writer,
     probe=probe,
     catalog=catalog,
+    declared=declared,
 )

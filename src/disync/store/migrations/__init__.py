@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 
 from disync.store.database import Store
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def migrate(store: Store) -> None:
