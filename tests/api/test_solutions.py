@@ -265,7 +265,11 @@ def test_a_target_that_differs_is_confirmed_by_a_start(call: Call, started: int,
     again.begins(part("orders"))
     again.runs()
     assert digit(call, started) == "2"
-    again.ends(Unreachable("away"))
+    call("UpdateDISyncTask", **solution(started, TaskContent=text("orders", "items")))
+    again.ends()
+    once_more = Driven.claim(services)
+    assert once_more.task.confirmed, "a table more does not stop those that were confirmed"
+    once_more.ends(Unreachable("away"))
     assert digit(call, started) == "8"
     call("StopDISyncInstance", **solution(started))
     call("TerminateDISyncInstance", **solution(started))

@@ -183,10 +183,8 @@ def submit(db: Connection, caller: Caller, row: Any, solution: Solution, checked
     rules = {"node_rule": solution.node_name_rule, "node_group": solution.node_group}
     solutions.change(db, row.file_id, submitted_ms=now, table_num=checked.table_num, **rules)
     instance = instance_rows.get(db, task)
-    if instance is not None and before is not None and before.content != text:
-        instance_rows.put(db, task, confirmed_ms=None)
-        if instance.desired == "RUN":
-            instance_rows.recall(db, task)
+    if instance is not None and instance.desired == "RUN" and before is not None and before.content != text:
+        instance_rows.recall(db, task)
 
 
 def remove_solution(db: Connection, row: Any) -> None:
