@@ -28,6 +28,8 @@ from disync.model.types import Kind
 
 RANGE_ROWS = 50_000
 """Rows of a range that is summed up at once."""
+FEW_ROWS = 1_000
+"""Rows that are listed without another sum: that would not be quicker."""
 LISTED_ROWS = 100_000
 """Rows that are listed at once."""
 LOOSE_ROWS = 2_000
@@ -36,8 +38,10 @@ JUDGED_ROWS = 500
 """Rows that are read again at once."""
 MOST_FINDINGS = 10_000
 
+_FEW_DIGITS = 2
 _DIGITS = 3
-"""Hexadecimal digits by which keys are put into groups: 4,096 of them, and as many of each that is still too large."""
+"""Hexadecimal digits by which keys are put into groups: 256 of a short range, else 4,096, and as many of each that is
+still too large."""
 _MOST_DIGITS = 15
 _WHOLE_ROUNDS = 5
 _INTEGERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT})
@@ -162,14 +166,14 @@ class _Comparison:
                     self._narrow(range_, max(here.rows, there.rows))
 
     def _narrow(self, range_: Range, rows: int) -> None:
-        if rows <= self._listed:
+        if rows <= FEW_ROWS or (self.method.loose and rows <= self._listed):
             self._list(range_, ())
         else:
-            self._scatter(range_, "")
+            self._scatter(range_, "", _FEW_DIGITS if rows <= self._listed else _DIGITS)
 
-    def _scatter(self, range_: Range, prefix: str, counted: bool = False) -> None:
+    def _scatter(self, range_: Range, prefix: str, more: int = _DIGITS, counted: bool = False) -> None:
         """By groups of keys, for a range of any size, and where keys are not ordered alike."""
-        digits = len(prefix) + _DIGITS
+        digits = len(prefix) + more
         within = (prefix,) if prefix else ()
         with ThreadPoolExecutor(1) as other:
             waiting = other.submit(self._source.groups, range_, digits, within)

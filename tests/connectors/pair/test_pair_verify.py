@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges and lists of a size that a test can fill many of."""
     monkeypatch.setattr(verify, "RANGE_ROWS", 100)
     monkeypatch.setattr(verify, "LISTED_ROWS", 150)
+    monkeypatch.setattr(verify, "FEW_ROWS", 20)
     monkeypatch.setattr(verify, "LOOSE_ROWS", 50)
     monkeypatch.setattr(verify, "JUDGED_ROWS", 7)
 
@@ -410,3 +412,20 @@ def test_keys_that_are_dense_sparse_and_dense_again(pair: Pair, small: None) -> 
     wrong = (1, 1999, 2000, 1100000, 51000000, 4294965795, 4294967295)
     pair.select(f"UPDATE t SET v = 1 WHERE id IN {wrong}")
     assert found(compared(pair, running=False)["t"]) == {(What.DIFFERENT, (n,), ("v",)) for n in wrong}
+
+
+def test_what_is_held_does_not_grow_with_what_differs(pair: Pair) -> None:
+    """Rows that are only in the source, keys that are not ordered alike."""
+    pair.sql(
+        "CREATE TABLE t (id VARCHAR(40) PRIMARY KEY, v VARCHAR(200))",
+        "INSERT INTO t SELECT MD5(seq), REPEAT(MD5(seq), 6) FROM seq_1_to_60000",
+    )
+    pair.select("CREATE TABLE t (id varchar(40) PRIMARY KEY, v varchar(200))")
+    tracemalloc.start()
+    try:
+        report = compared(pair, running=False, most=700)["t"]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(report.findings) == 700 and "differ already" in report.trouble
+    assert most < 64 << 20
