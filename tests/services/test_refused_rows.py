@@ -15,8 +15,9 @@ from disync.model.errors import Fenced, ForbiddenAccess, Refused
 from disync.model.kept import Kept
 from disync.model.run import Tally, Task
 from disync.services import Caller, Services
-from disync.services.dispatch import LONGEST_ROW, StoreDispatch
+from disync.services.dispatch import StoreDispatch
 from disync.services.instances import State
+from disync.services.ledger import LONGEST_ROW
 from disync.store import instances
 from disync.store.schema import dirty
 

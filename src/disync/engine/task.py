@@ -84,6 +84,8 @@ class Run:
 
     def go(self) -> None:
         """Run to the end of the source, or until `stop`. Raises the error that ended the run."""
+        if self._stopping.is_set():
+            return
         try:
             checkpoints = self._ready_to_go()
         except TaskError as error:

@@ -20,7 +20,7 @@ from disync.services.solutions.reading import Detail, Info
 from disync.services.solutions.solution import add, find, named, place_of
 from disync.services.tasks import Created, Wanted, is_there, read_param, remove, repeated
 from disync.services.tokens import Token, digest, once
-from disync.store import deployments, files, folders, solutions
+from disync.store import checkpoints, deployments, files, folders, solutions
 from disync.store import instances as instance_rows
 from disync.store.database import Store
 
@@ -105,11 +105,15 @@ class Solutions:
         return [*checked.warnings, *checked.found]
 
     def start(self, caller: Caller, project_id: int, file_id: int, start_param: str | None) -> list[str]:
-        """Ask for it to run: to begin, to go on where it was, or once more from where it failed. Returns warnings."""
+        """Ask for it to run: to begin, to go on where it was, or once more from where it failed. Tables that were left
+        behind are taken up again, also by one that runs. Returns warnings."""
         with self._store.write() as db:
             row = find(db, caller, project_id, file_id, Role.DEVELOPER)
-            instances.begin(db, row.realtime_id, StartParam(), "solution")
-            solutions.change(db, file_id, started_ms=now_ms())
+            if _wanted(db, row) and checkpoints.retry(db, row.realtime_id):
+                instance_rows.recall(db, row.realtime_id)
+            else:
+                instances.begin(db, row.realtime_id, StartParam(), "solution")
+                solutions.change(db, file_id, started_ms=now_ms())
         if not start_param:
             return []
         return ["StartParam: it only has an effect for DI_REALTIME. A solution's settings are in its ProcessContent."]
