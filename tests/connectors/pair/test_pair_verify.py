@@ -429,3 +429,27 @@ def test_what_is_held_does_not_grow_with_what_differs(pair: Pair) -> None:
         tracemalloc.stop()
     assert len(report.findings) == 700 and "differ already" in report.trouble
     assert most < 64 << 20
+
+
+@pytest.mark.parametrize("policy", ["null", "text", "dirty"])
+def test_dates_that_no_calendar_has(pair: Pair, policy: str) -> None:
+    """As the task's rule has them: nulls, texts, or rows that were refused because they cannot be read."""
+    code = pair.code("t", reader={"zeroDate": policy})
+    pair.sql(
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        "CREATE TABLE t (id INT PRIMARY KEY, d DATE, m DATETIME(3))",
+        "INSERT INTO t VALUES (1, '2024-02-29', '2024-02-29 23:59:58.987'), (3, NULL, NULL)",
+        "INSERT INTO t VALUES (2, 0, '2024-02-31 10:00:00')",
+    )
+    with pair.task(code) as running:
+        running.settle()
+        pair.sql("SET sql_mode = 'ALLOW_INVALID_DATES'", "INSERT INTO t VALUES (4, '2024-00-10', 0), (5, NULL, NULL)")
+        running.settle()
+        report = compared(pair, code)["t"]
+        assert [(f.key["id"], f.what, f.why) for f in report.findings] == (
+            [(n, What.MISSING, Why.REFUSED) for n in (2, 4)] if policy == "dirty" else []
+        )
+        pair.select("UPDATE t SET d = NULL WHERE id = 1")
+        assert found(compared(pair, code)["t"]) == {(What.DIFFERENT, (1,), ("d",))}
+        here, there = digests(pair, code)["t"]
+        assert here != there
