@@ -40,7 +40,7 @@ class Table:
 def source_checksum(servers: Databases, table: Table, database: str) -> Checksum:
     texts = (f"COALESCE({_source_text(column)}, '\\\\N')" for column in table.columns)
     digest = f"MD5(CONCAT_WS('|', {', '.join(texts)}))"
-    sums = ", ".join(f"SUM(CONV(SUBSTR(digest, {at}, 8), 16, 10))" for at in (1, 9))
+    sums = ", ".join(f"SUM(CAST(CONV(SUBSTR(digest, {at}, 8), 16, 10) AS UNSIGNED))" for at in (1, 9))
     query = f"SELECT COUNT(*), {sums} FROM (SELECT {digest} AS digest FROM {database}.{table.name}) AS digests"
     return _checksum(servers.source.run(query)[0])
 
