@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from disync.engine.carry import carry
 from disync.engine.ledger import Notebook
-from disync.engine.task import Run, carry
+from disync.engine.task import Run
 from disync.model.job import parse, warnings
 from disync.model.run import Limits, Task
 

@@ -17,6 +17,9 @@ KEPT_ROWS = 100_000
 FLUSH_BYTES = 16 << 20
 """And so many bytes, about: what a sink may have to hold of one split."""
 
+LOAD_BYTES = 8 << 20
+"""The same of a full load, whose rows a target may take as they come: larger steps would only hold more memory."""
+
 FLUSH_SECONDS = 0.5
 """And for how long: the age of the oldest row that is not yet checkpointed."""
 
@@ -25,11 +28,12 @@ FLUSH_SECONDS = 0.5
 class FlushPace:
     """Large steps under load, none held back when the source is idle.
 
-    A checkpoint is due once `most` rows, FLUSH_BYTES or FLUSH_SECONDS have gathered. The bound is kept from above:
+    A checkpoint is due once `most` rows, `most_bytes` or FLUSH_SECONDS have gathered. The bound is kept from above:
     `fits` says whether more rows may be written before the next flush.
     """
 
     most: int = FLUSH_ROWS
+    most_bytes: int = FLUSH_BYTES
     clock: Callable[[], float] = time.monotonic
     rows: int = 0
     size: int = 0
@@ -43,7 +47,7 @@ class FlushPace:
 
     @property
     def due(self) -> bool:
-        full = self.rows >= self.most or self.size >= FLUSH_BYTES
+        full = self.rows >= self.most or self.size >= self.most_bytes
         return self.rows > 0 and (full or self.clock() - self.since >= FLUSH_SECONDS)
 
     def fits(self, rows: int) -> bool:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from disync.engine.carry import carry
 from disync.engine.dispatch import LEASE_SECONDS, Dispatch, Hold
-from disync.engine.task import Run, carry
+from disync.engine.task import Run
 from disync.model.errors import DISyncError, Fenced, TaskError
 from disync.model.run import Task
 

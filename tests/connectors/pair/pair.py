@@ -15,9 +15,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 import mariadb
 from disync.connectors.mysql import position
+from disync.engine.carry import carry
 from disync.engine.ledger import Notebook
 from disync.engine.plan import Pipeline, plan
-from disync.engine.task import Run, carry
+from disync.engine.task import Run
 from disync.model.ddl import BUILT_IN, Policy
 from disync.model.errors import DISyncError
 from disync.model.run import Limits, Task
