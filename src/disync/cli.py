@@ -273,7 +273,7 @@ def dirty_rows(file_id: int, project_id: int, table: str | None, wish: str | Non
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @HOME
 def verify(file_id: int, project_id: int, home: Path | None, as_json: bool, **asked: Any) -> None:
-    """Compare source and target of a real-time task, row by row (on the machine that holds the state).
+    """Compare source and target of a real-time task or a solution, row by row (on the machine that holds the state).
 
     The task may run meanwhile: what is on its way is waited for. Exit code 0: equal, or mended; 1: there are
     differences, or a table could not be compared to its end; 2: bad input.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 from test_crash import until
 
-from disync.demo import checksum, mariadb, nycflights, postgres, process, replication
+from disync.demo import checksum, mariadb, nycflights, postgres, process, replication, solution
 from disync.demo.changes import Changes
 from disync.demo.place import Place, free_port, serve, stop_earlier
 from disync.demo.replication import DATABASE, SCHEMA, Databases
 from disync.demo.sdk import Api
+from disync.demo.seed import PROCESS_CONTENT
 from disync.model.errors import Refused
 
 LIMIT = 800
@@ -40,6 +42,11 @@ def both(home: Path) -> Databases:
     return replication.databases(Place(home, "", "", "", ""))
 
 
+@pytest.fixture(scope="module")
+def place(home: Path) -> Place:
+    return serve(home, 0, 0)
+
+
 def equal_rows(both: Databases) -> list[int]:
     """The rows of every table in MariaDB."""
     with replication.opened(both) as (source, _):
@@ -47,11 +54,10 @@ def equal_rows(both: Databases) -> list[int]:
 
 
 def test_the_task_follows_while_rows_change_and_a_worker_dies(
-    home: Path, both: Databases, monkeypatch: pytest.MonkeyPatch
+    home: Path, place: Place, both: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All tables, at a small size, through the official SDK; at the end both databases hold the same."""
     monkeypatch.setattr(replication, "BURST", 3_000)
-    place = serve(home, 0, 0)
     total = replication.fill(both.source, LIMIT)
     assert equal_rows(both) == [16, LIMIT, LIMIT, LIMIT, LIMIT]
     _, figures = replication.run(place, Api(place), both, total)
@@ -64,6 +70,21 @@ def test_the_task_follows_while_rows_change_and_a_worker_dies(
         target.execute(f"DELETE FROM {SCHEMA}.weather WHERE wind_dir = 20".encode())
     assert replication.compare(both) == ["planes", "weather"]
     assert len(process.pids(home)) == 3
+
+
+def test_the_solution_of_the_sample_takes_the_whole_database(
+    place: Place, both: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its own comparison a row is broken, and the comparison says so."""
+    monkeypatch.setattr(solution, "CHANGED", 500)
+    file_id = solution.run(place, Api(place), both)
+    found = Api(place).answer(file_id, solution.SOLUTION)["Data"]["SolutionDetail"]
+    assert (found["Status"], found["ProcessContent"]) == ("0", PROCESS_CONTENT)
+    assert json.loads(found["ProcessExtra"]) == {"processType": "new", "tableNum": len(nycflights.TABLES)}
+    with both.target.connect() as target:
+        target.execute(b"UPDATE public.planes SET engines = engines + 1 WHERE upper(tailnum) = 'N103US'")
+    with pytest.raises(Refused, match="differ"):
+        solution.verify(place, file_id)
 
 
 def test_the_files_of_the_package_are_loaded_whole(both: Databases) -> None:

@@ -42,7 +42,7 @@ def test_there_is_nothing_to_compare_before_the_load_is_done(services: Services)
     dispatch = StoreDispatch(services.store, _no_sources)
     memory.place().create(Table("a", (Column("id", Kind.BIGINT),), ("id",)))
     dispatch.ledger(run(dispatch)).begin([], [Split("a/1", Table("a"))])
-    with pytest.raises(Refused, match="full load of a is not done yet"):
+    with pytest.raises(Refused, match="a: the full load is not done yet"):
         services.verification.verify(ROOT, 10000, file_id, Asked())
 
 

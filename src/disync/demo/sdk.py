@@ -14,6 +14,8 @@ from disync.demo.place import Place
 from disync.demo.seed import PROJECT_ID
 from disync.model.errors import Refused
 
+REALTIME = "DI_REALTIME"
+
 
 class Api:
     """The official Python SDK, pointed at the demo's server."""
@@ -37,18 +39,18 @@ class Api:
             )
         )
 
-    def start(self, name: str, code: Mapping[str, Any]) -> int:
-        """Create, deploy and start a task. Its FileId."""
+    def start(self, name: str, content: str, kind: str = REALTIME) -> int:
+        """Create, deploy and start a task or a solution. Its FileId."""
         created = self._client.create_disync_task(
             models.CreateDISyncTaskRequest(
                 project_id=PROJECT_ID,
-                task_type="DI_REALTIME",
+                task_type=kind,
                 task_name=name,
-                task_content=json.dumps(code, separators=(",", ":")),
+                task_content=content,
             )
         ).body.data
         _succeed("CreateDISyncTask", created)
-        task = {"project_id": PROJECT_ID, "task_type": "DI_REALTIME", "file_id": created.file_id}
+        task = {"project_id": PROJECT_ID, "task_type": kind, "file_id": created.file_id}
         deployed = self._client.deploy_disync_task(models.DeployDISyncTaskRequest(**task))
         _succeed("DeployDISyncTask", deployed.body.data)
         started = self._client.start_disync_instance(models.StartDISyncInstanceRequest(**task))
@@ -57,12 +59,12 @@ class Api:
 
     def state(self, file_id: int) -> tuple[str, str]:
         """(Status, Message) of the task's run."""
-        request = models.GetDISyncInstanceInfoRequest(project_id=PROJECT_ID, task_type="DI_REALTIME", file_id=file_id)
+        request = models.GetDISyncInstanceInfoRequest(project_id=PROJECT_ID, task_type=REALTIME, file_id=file_id)
         found = self._client.get_disync_instance_info(request).body.data
         return str(found.status), str(found.message or "")
 
-    def answer(self, file_id: int) -> dict[str, Any]:
-        request = models.GetDISyncTaskRequest(project_id=PROJECT_ID, task_type="DI_REALTIME", file_id=file_id)
+    def answer(self, file_id: int, kind: str = REALTIME) -> dict[str, Any]:
+        request = models.GetDISyncTaskRequest(project_id=PROJECT_ID, task_type=kind, file_id=file_id)
         return dict(self._client.get_disync_task(request).body.to_map())
 
 

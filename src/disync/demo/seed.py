@@ -1,4 +1,4 @@
-"""What the demo runs: the task of GetDISyncTask's sample response, and the data sources it names."""
+"""What the demo runs: task and solution of GetDISyncTask's sample response, and the data sources they name."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ SEED = {
     ],
 }
 """`Data.Code` of GetDISyncTask's sample response."""
+
+PROCESS_CONTENT = (
+    '{"holoDatasource":"holo","offlineSyncConfig":{"nodeNameRule":"oneclick_holo_di_${db_table_name_src}_to_$'
+    '{db_table_name_dest}","resourceGroup":"group_219193793999490"},"processRuleId":1007,"readerConcurrent":1'
+    '0,"realtimeSyncConfig":{"content":{"order":{"hops":[{"from":"reader","to":"writer"}]},"setting":{"speed"'
+    ':{"readerConcurrent":10}},"steps":[{"stepType":"mysql","name":"reader","category":"reader","parameter":{'
+    '"connection":[{"datasource":"mm","datasourceType":"mysql","table":[]}]}},{"stepType":"holo","name":"writ'
+    'er","category":"writer","parameter":{"datasource":"holo","writeMode":"replay","datasourceSchema":"public'
+    '","tableMappingRule":{"datasource":[{"tableRule":[],"srcDatasourceName":"mm"}]}}}]},"extend":{"mode":"mi'
+    'gration_holo","resourceGroup":"group_219193793999490"}},"setting":{"autoCreateWorkflow":true,"userDefine'
+    'dFileNameExpression":"oneclick"},"srcType":"mysql","tableMappingRuleFromRealtimeSyncConfig":{"datasource'
+    '":[{"srcDatasourceName":"mm","tableRule":[]}]}}'
+)
+"""`Data.SolutionDetail.ProcessContent` of the same response, byte for byte."""

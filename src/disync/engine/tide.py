@@ -144,5 +144,6 @@ def _generator(events: Iterator[Event]) -> Generator[Event, None, None]:
 
 
 def unfinished(checkpoints: Mapping[str, Checkpoint], load: Sequence[Split]) -> list[str]:
-    """The tables whose full load is not done."""
-    return sorted({split.table.name for split in load if split.id not in checkpoints or not checkpoints[split.id].done})
+    """The tables whose full load is not done, or that are still followed by a stream of their own."""
+    done = {split for split, checkpoint in checkpoints.items() if checkpoint.done}
+    return sorted({split.table.name for split in load if split.id not in done or split.stream})

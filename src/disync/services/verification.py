@@ -26,7 +26,7 @@ from disync.services.access import Caller, Role
 from disync.services.clock import now_ms
 from disync.services.data_sources import DataSources
 from disync.services.realtime import find
-from disync.store import checkpoints, deployments, dirty, instances
+from disync.store import checkpoints, deployments, dirty, instances, solutions
 from disync.store.database import Store
 
 REPAIR_SECONDS = 120.0
@@ -87,7 +87,10 @@ class Verification:
         asked: Asked,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> Verified:
-        """Compare what the task reads with what it writes. Refused where there is nothing to compare yet."""
+        """Compare what the task, or the solution, reads with what it writes. Refused where there is nothing to compare
+        yet."""
+        with self._store.read() as db:
+            file_id = solutions.realtime_of(db, file_id) or file_id
         with self._opened(caller, project_id, file_id, asked, tell) as ground:
             reports = verify(ground, Wish(asked.tables, asked.most))
             repair = self._repair(ground, file_id, reports) if asked.repair else None
@@ -103,12 +106,14 @@ class Verification:
         tell: Callable[[Progress], None],
     ) -> Iterator[Ground]:
         with self._store.write() if asked.repair else self._store.read() as db:
-            file = find(db, caller, project_id, file_id, Role.DEVELOPER if asked.repair else Role.VISITOR)
+            need = Role.DEVELOPER if asked.repair else Role.VISITOR
+            file = find(db, caller, project_id, file_id, need)
             task = self._task(db, file.workspace_id, file_id)
             running = instances.get(db, file_id).desired == "RUN"
             known = _known(db, file_id)
             unloaded = unfinished(checkpoints.of_task(db, file_id), checkpoints.load_of_task(db, file_id))
-        with closing(plan(task)) as pipeline:
+            behind = frozenset(checkpoints.failed(db, file_id))
+        with closing(plan(task, behind)) as pipeline:
             self._must_be_loaded(pipeline, asked.tables, unloaded)
             tide = Tide(pipeline, running, lambda: self._saved(file_id), asked.seconds)
             yield Ground(pipeline, tide, known, tell)
@@ -133,7 +138,8 @@ class Verification:
         waiting = [table.name for table in tables if table.name in unloaded]
         if waiting:
             raise Refused(
-                f"The full load of {', '.join(waiting[:8])} is not done yet: verify when it is, or name other tables."
+                f"{', '.join(waiting[:8])}: the full load is not done yet, or has just been. Verify it again when it "
+                "follows the log with the others, or name other tables."
             )
 
     def _saved(self, file_id: int) -> Any:

@@ -38,6 +38,11 @@ def of_task(db: Connection, realtime_id: int) -> Any:
     return db.execute(query.where(solution.c.realtime_id == realtime_id)).one_or_none()
 
 
+def realtime_of(db: Connection, file_id: int) -> int | None:
+    """The real-time task of a solution; None for the file of anything else."""
+    return db.scalar(select(solution.c.realtime_id).where(solution.c.file_id == file_id))
+
+
 def of_workspace(db: Connection, workspace_id: int) -> list[Any]:
     """(id, name, content) of every solution, its real-time task's text as its content."""
     realtime = file.alias("realtime")
