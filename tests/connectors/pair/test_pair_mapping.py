@@ -56,7 +56,7 @@ def test_a_chosen_key_is_the_key_of_the_target(pair: Pair) -> None:
         assert pair.select(key) == [("PRIMARY KEY (code)",)]
 
 
-def test_shards_become_one_table_that_tells_them_apart(both: Pair) -> None:
+def test_c86_shards_become_one_table_that_tells_them_apart(both: Pair) -> None:
     for shard in (1, 2, 3):
         both.sql(f"CREATE TABLE orders_{shard} (id INT PRIMARY KEY, v TEXT)", ROWS.format(f"orders_{shard}"))
     columns = [
@@ -93,7 +93,7 @@ def test_shards_become_one_table_that_tells_them_apart(both: Pair) -> None:
         ]
 
 
-def test_two_tables_do_not_meet_by_mistake(pair: Pair) -> None:
+def test_c90_two_tables_do_not_meet_by_mistake(pair: Pair) -> None:
     pair.sql("CREATE TABLE doc_a (id INT PRIMARY KEY)", "CREATE TABLE pre_a (id INT PRIMARY KEY)")
     variables = [{"variableName": "srcTableName", "variableRules": [{"from": "doc_", "to": "pre_"}]}]
     rule = mapping("doc_.*", by_rule("r", "Rename", {"expression": "${srcTableName}", "variables": variables}))
