@@ -20,6 +20,12 @@ from disync.model.errors import BadConfig
 from disync.model.run import Split
 from disync.model.types import Kind
 
+HASH_DIGITS = 15
+"""Hexadecimal digits of a row's MD5 that both databases sum up: 60 bits."""
+
+NO_VALUE = "'~'"
+"""What stands for a null in the text of a row, as a literal of SQL: no form writes it."""
+
 Key = tuple[Any, ...]
 """A key's values in the storage of the source's kinds."""
 

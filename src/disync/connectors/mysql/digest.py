@@ -9,15 +9,11 @@ from collections.abc import Sequence
 
 from disync.connectors.mysql import sql
 from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, MOMENTS, TEXTS, Native
-from disync.model.compare import Form, Method, Order, Trait
+from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Method, Order, Trait
 
 SHORT_CHARACTERS = 65_535
 """A longer text is hashed by itself: beyond max_allowed_packet a server's functions give null."""
 
-HASH_DIGITS = 15
-"""Hexadecimal digits of a row's MD5 that are summed up: 60 bits."""
-
-_NULL = "'~'"
 _UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
 
 
@@ -77,12 +73,12 @@ def _joined(pairs: Sequence[tuple[Native, str]]) -> str:
     texts = [native for native, form in pairs if form == Form.TEXT]
     mixed = len({(native.charset in _UTF8, native.collation) for native in texts}) > 1
     pieces = [f"COALESCE({_text(n, mixed)}, '')" if f == Form.TEXT else _piece(n, f) for n, f in pairs]
-    lengths = [f"COALESCE(LENGTH({_text(native, mixed)}), {_NULL})" for native in texts]
+    lengths = [f"COALESCE(LENGTH({_text(native, mixed)}), {NO_VALUE})" for native in texts]
     return f"CONCAT_WS('|', {', '.join([*pieces, *lengths])})" if pieces else "''"
 
 
 def _piece(native: Native, form: str) -> str:
-    return f"COALESCE({_written(native, form)}, {_NULL})"
+    return f"COALESCE({_written(native, form)}, {NO_VALUE})"
 
 
 def _written(native: Native, form: str) -> str:

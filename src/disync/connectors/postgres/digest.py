@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from disync.connectors.postgres.catalog import TargetColumn
 from disync.connectors.postgres.sql import literal, quote
 from disync.connectors.postgres.types import ColumnType
-from disync.model.compare import Form, Method, Order, Trait
+from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Method, Order, Trait
 from disync.model.types import Kind
-
-HASH_DIGITS = 15
-"""Hexadecimal digits of a row's MD5 that are summed up: 60 bits."""
 
 SHORTEST_FLOATS = 120000
 """The server's version from which a float is written with as few digits as tell it from its neighbours."""
 
 ARGUMENTS = 90
 
-_NULL = "'~'"
 _TEXTS = frozenset({"text", "varchar", "citext"})
 _NUMBERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.BOOLEAN})
 
@@ -78,7 +74,7 @@ def _joined(pairs: Sequence[tuple[TargetColumn, str]]) -> str:
     """No piece is null; how long the texts are stands behind them all. A function takes a hundred arguments at most."""
     pieces = [_piece(column, form) for column, form in pairs]
     texts = [f"{quote(column.name)}::text" for column, form in pairs if form == Form.TEXT]
-    pieces += [f"coalesce(octet_length({text})::text, {_NULL})" for text in texts]
+    pieces += [f"coalesce(octet_length({text})::text, {NO_VALUE})" for text in texts]
     while len(pieces) > 1:
         some = [pieces[at : at + ARGUMENTS] for at in range(0, len(pieces), ARGUMENTS)]
         pieces = [f"concat_ws('|', {', '.join(few)})" for few in some]
@@ -88,7 +84,7 @@ def _joined(pairs: Sequence[tuple[TargetColumn, str]]) -> str:
 def _piece(column: TargetColumn, form: str) -> str:
     if form == Form.TEXT:
         return f"coalesce({quote(column.name)}::text, '')"
-    return f"coalesce({_written(column, form)}, {_NULL})"
+    return f"coalesce({_written(column, form)}, {NO_VALUE})"
 
 
 def _written(column: TargetColumn, form: str) -> str:
