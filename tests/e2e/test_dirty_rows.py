@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import urllib3
+from shop import World, change, stock
 from test_crash import kill_the_holder, until
-from test_mysql_to_postgres import World, change
 
 import mariadb
 import servers
@@ -31,13 +31,7 @@ def source() -> Iterator[mariadb.MariaDB]:
 
 @pytest.fixture
 def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
-    source.run("DROP DATABASE IF EXISTS shop")
-    source.run("CREATE DATABASE shop")
-    source.run(
-        "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, name VARCHAR(40) NOT NULL, amount DECIMAL(12,2), note TEXT)"
-    )
-    values = ",".join(f"({i},'name {i}',{i}.25,NULL)" for i in range(ROWS))
-    source.run(f"INSERT INTO shop.orders VALUES {values}")
+    stock(source, ROWS)
     with servers.disync(tmp_path, datahub=False) as service:
         world = World(service, source, postgres_database)
         until(lambda: world.rows() == world.truth())

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from shop import ROWS, World, change, stock
 from test_crash import kill_the_holder, until
-from test_mysql_to_postgres import ROWS, World, change
 
 import mariadb
 import servers
@@ -29,14 +29,8 @@ def source() -> Iterator[mariadb.MariaDB]:
 
 @pytest.fixture
 def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
-    source.run("DROP DATABASE IF EXISTS shop")
-    source.run("CREATE DATABASE shop")
-    source.run(
-        "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, name VARCHAR(40) NOT NULL, amount DECIMAL(12,2), note TEXT)"
-    )
+    stock(source)
     source.run("CREATE TABLE shop.names (name VARCHAR(40) COLLATE utf8mb4_general_ci PRIMARY KEY, n INT)")
-    values = ",".join(f"({i},'name {i}',{i}.25,NULL)" for i in range(ROWS))
-    source.run(f"INSERT INTO shop.orders VALUES {values}")
     source.run("INSERT INTO shop.names SELECT CONCAT(IF(seq % 2, 'A', 'b'), seq), seq FROM shop.seq_1_to_500")
     with servers.disync(tmp_path, datahub=False) as service:
         world = World(service, source, postgres_database)

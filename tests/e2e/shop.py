@@ -1,0 +1,118 @@
+"""A database `shop` with orders, and a task that brings it into a PostgreSQL, seen by their user."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from test_crash import SPEC
+
+import mariadb
+import servers
+from disync.gateway.client import Client
+
+ROWS = 3000
+
+
+class World:
+    def __init__(self, service: servers.Service, source: mariadb.MariaDB, target: str) -> None:
+        self.service, self.source, self.target = service, source, target
+        self.api = Client(f"http://{service.address}", *service.key)
+        at = conninfo_to_dict(target)
+        contents = {
+            "mm": ("mysql", source.content("shop")),
+            "holo": (
+                "holo",
+                {
+                    "jdbcUrl": f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}",
+                    "username": at["user"],
+                    "password": "",
+                    "tag": "public",
+                },
+            ),
+        }
+        for name, (kind, content) in contents.items():
+            self.call("CreateDataSource", Name=name, DataSourceType=kind, EnvType="1", Content=json.dumps(content))
+        steps = [
+            {
+                "stepType": "mysql",
+                "name": "reader",
+                "category": "reader",
+                "parameter": {"connection": [{"datasource": "mm", "datasourceType": "mysql", "table": []}]},
+            },
+            {
+                "stepType": "holo",
+                "name": "writer",
+                "category": "writer",
+                "parameter": {"datasource": "holo", "writeMode": "replay", "datasourceSchema": "public"},
+            },
+        ]
+        code = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+        created = self.call("CreateDISyncTask", TaskType="DI_REALTIME", TaskName="shop", TaskContent=code)["Data"]
+        assert created["Status"] == "success", created
+        self.file_id = str(created["FileId"])
+        for action in ("DeployDISyncTask", "StartDISyncInstance"):
+            answer = self.task(action)["Data"]
+            assert answer["Status"] == "success", answer
+
+    def call(self, action: str, **parameters: str) -> dict[str, Any]:
+        return self.api.call(SPEC.operations[action], {"ProjectId": "10000", **parameters})
+
+    def task(self, action: str) -> dict[str, Any]:
+        return self.call(action, TaskType="DI_REALTIME", FileId=self.file_id)
+
+    def info(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.task("GetDISyncInstanceInfo")["Data"]
+        return found
+
+    def state(self) -> str:
+        return str(self.info()["Status"])
+
+    def select(self, query: str) -> list[tuple[Any, ...]]:
+        """Of the target; nothing while there is no such table yet."""
+        with psycopg.connect(self.target) as connection:
+            try:
+                return connection.execute(query.encode()).fetchall()
+            except psycopg.errors.UndefinedTable:
+                return []
+
+    def columns(self) -> list[str]:
+        query = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'orders'"
+        return [name for (name,) in self.select(query)]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        return self.select("SELECT id, name, amount::text, note FROM orders ORDER BY id")
+
+    def truth(self) -> list[tuple[Any, ...]]:
+        query = "SELECT id, name, CAST(amount AS CHAR), note FROM shop.orders ORDER BY id"
+        return [tuple(row) for row in self.source.run(query)]
+
+
+def stock(source: mariadb.MariaDB, rows: int = ROWS) -> None:
+    """Make the database anew, with so many orders."""
+    source.run("DROP DATABASE IF EXISTS shop")
+    source.run("CREATE DATABASE shop")
+    source.run(
+        "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, name VARCHAR(40) NOT NULL, amount DECIMAL(12,2), note TEXT)"
+    )
+    values = ",".join(f"({i},'name {i}',{i}.25,NULL)" for i in range(rows))
+    source.run(f"INSERT INTO shop.orders VALUES {values}")
+
+
+def change(source: mariadb.MariaDB, seed: int, rounds: int) -> None:
+    """Random inserts, updates, deletes and key updates, several to a transaction."""
+    random_ = random.Random(seed)
+    top = ROWS * (1 + seed)
+    for _ in range(rounds):
+        top += 10
+        some = random_.randrange(top)
+        statements = [
+            f"INSERT IGNORE INTO shop.orders (id, name, amount, note) VALUES ({top},'new {top}',1.50,'说明\\t\\n\\\\')",
+            f"UPDATE shop.orders SET amount=amount+1 WHERE id BETWEEN {some} AND {some + 20}",
+            f"DELETE FROM shop.orders WHERE id={random_.randrange(top)}",
+            f"UPDATE IGNORE shop.orders SET id=id+1 WHERE id={random_.randrange(top)}",
+        ]
+        source.run(["BEGIN", *random_.sample(statements, k=random_.randint(1, 4)), "COMMIT"])
