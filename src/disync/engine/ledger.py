@@ -116,6 +116,11 @@ class Notebook:
         with self._lock:
             return dict(self._failed)
 
+    def retry(self) -> None:
+        """No table is left behind any more: the next run takes them up again."""
+        with self._lock:
+            self._failed.clear()
+
     def asked(self) -> Sequence[Kept]:
         with self._lock:
             return sorted(self.kept.values(), key=lambda row: (row.request, row.id))

@@ -77,7 +77,8 @@ def targets(routes: Sequence[Route]) -> list[Table]:
 
 
 def _joined(one: Table, other: Table) -> Table:
-    known = {column.name.lower(): column for column in one.columns}
+    both = {column.name.lower() for column in one.columns} & {column.name.lower() for column in other.columns}
+    known = {c.name.lower(): c if c.name.lower() in both else replace(c, nullable=True) for c in one.columns}
     for column in other.columns:
         was = known.setdefault(column.name.lower(), replace(column, nullable=True))
         if was.kind is not column.kind:

@@ -133,11 +133,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One entry of `tableMappings` with its rules looked up. `several`: the tables of one entry may share a target."""
+    """One entry of `tableMappings` with its rules looked up; of two that name the same thing the last one counts. The
+    tables of one entry may share a target."""
 
     selected: Selected
-    table: tuple[Naming, ...] = ()
-    schema: tuple[Naming, ...] = ()
+    table: Naming | None = None
+    schema: Naming | None = None
     added: tuple[AddedColumn, ...] = ()
     keys: tuple[str, ...] = ()
     dml: tuple[DmlPolicy, ...] = ()
@@ -174,7 +175,7 @@ class TableMappings:
         return self._route(table, self._way(table))
 
     def _way(self, table: Table) -> _Way | TableRule | None:
-        database, name = table.path if len(table.path) == 2 else ("", table.name)
+        database, name = origin(table)
         for entry in self._named:
             if entry.src_table == name and entry.src_db_name in ("", database):
                 return entry
@@ -186,10 +187,10 @@ class TableMappings:
         return _by_name(table, way) if isinstance(way, TableRule) else self._by_rule(table, way)
 
     def _by_rule(self, table: Table, way: _Way) -> Route:
-        database, name = table.path if len(table.path) == 2 else ("", table.name)
+        database, name = origin(table)
         source = Source(self._source, database, name)
-        schema = _renamed(way.schema, source, "")
-        path = (schema, _renamed(way.table, source, name))
+        schema = way.schema.of(source) if way.schema else ""
+        path = (schema, way.table.of(source) if way.table else name)
         if not path[1]:
             raise BadConfig(f"The rules of tableMappingRule leave no name for the target of {table.name}.")
         variables = source.variables | {
@@ -205,6 +206,11 @@ class TableMappings:
         columns = (*table.columns, *(one.column for one in added))
         target = Table(_name(path), columns, _keys(way.keys or table.keys, columns, table), path)
         return Route(table, target, tuple(added), dml or None)
+
+
+def origin(table: Table) -> tuple[str, str]:
+    """(database, name) of a table of the source; "" for a database that has no name."""
+    return (table.path[0], table.path[1]) if len(table.path) == 2 else ("", table.name)
 
 
 def read(parameter: Mapping[str, Any]) -> TableMappingRule:
@@ -252,9 +258,9 @@ def _with(way: _Way, rule: TransformationRule) -> _Way:
         expression = msgspec.json.decode(written) if isinstance(written, str) else written
         match rule.rule_action_type:
             case "Rename" if rule.rule_target_type == "Schema":
-                return replace(way, schema=(*way.schema, naming(expression)))
+                return replace(way, schema=naming(expression))
             case "Rename":
-                return replace(way, table=(*way.table, naming(expression)))
+                return replace(way, table=naming(expression))
             case "AddColumn":
                 return replace(way, added=(*way.added, *msgspec.convert(expression, AddColumns).columns))
             case "DefinePrimaryKey":
@@ -273,11 +279,6 @@ def _check_policies(policies: Sequence[DmlPolicy]) -> None:
             raise ValueError("dmlAction Filter is not served yet; Normal, Ignore and LogicalDelete are")
         if policy.dml_action == "LogicalDelete" and policy.dml_type != "Delete":
             raise ValueError("only dmlType Delete can be LogicalDelete")
-
-
-def _renamed(namings: Sequence[Naming], source: Source, name: str) -> str:
-    """By the last rule: one name has one rule, and a later one of the same entry replaces it."""
-    return namings[-1].of(source) if namings else name
 
 
 def _added(column: AddedColumn, variables: Mapping[str, str], table: Table) -> Added:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
+from disync.connectors import KNOWN
 from disync.connectors import find as find_connector
 from disync.model import oneclick
 from disync.model.connector import Connector
@@ -22,6 +23,7 @@ from disync.model.errors import DISyncError, Refused
 from disync.model.job import Job, Step
 from disync.model.job import parse as parse_job
 from disync.model.oneclick import Object, Origin, Short
+from disync.model.table_mapping import origin
 from disync.services import document
 from disync.services import realtime as tasks
 from disync.services.access import Caller, Role, enter
@@ -31,7 +33,7 @@ from disync.services.realtime import REALTIME
 from disync.services.solutions import solution as own_solutions
 from disync.services.solutions.solution import SOLUTION
 from disync.services.solutions.solutions import read as read_solution
-from disync.services.solutions.tables import Asking, named, origin
+from disync.services.solutions.tables import Asking, named
 from disync.services.tokens import Token, digest, once
 from disync.store import config_processes as rows
 from disync.store import files
@@ -204,8 +206,8 @@ def _connector(step: Step, kind: str) -> Connector:
 
 
 def _writers() -> list[str]:
-    known = ("datahub", "holo", "kafka", "odps", "postgresql")
-    return [name for name in known if (found := find_connector(name)) and found.writer]
+    """The connectors that a solution could write with: `memory` is for tests."""
+    return [name for name in sorted(KNOWN) if name != "memory" and (found := find_connector(name)) and found.writer]
 
 
 def _declare(connector: Connector) -> oneclick.Declare:

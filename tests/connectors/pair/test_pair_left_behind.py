@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 from pair import Pair
 
-from disync.engine.ledger import Notebook
 from disync.model.ddl import Policy
 from disync.model.errors import BadConfig, NeedsConfirmation
 from waiting import until
 
 TABLES = ("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "CREATE TABLE u LIKE t", "INSERT INTO t VALUES (1, 1), (2, 2)")
-
-
-def again(ledger: Notebook) -> None:
-    """As whoever mends a table asks for it."""
-    ledger.__dict__["_failed"].clear()
 
 
 def loaded(pair: Pair, *tables: str) -> bool:
@@ -37,7 +31,7 @@ def test_a_change_that_stops_one_table_lets_the_others_go_on(both: Pair) -> None
         assert "ADDCOLUMN of u stops" in both.ledger.failed()["u"]
         both.sql("DELETE FROM u WHERE id = 1", "INSERT INTO t VALUES (3, 3)")
         until(lambda: both.equal("t"))
-    again(both.ledger)
+    both.ledger.retry()
     both.select("ALTER TABLE u ADD COLUMN more integer")
     with both.task(code, ddl=ddl, isolates=True):
         until(lambda: both.equal("t") and both.equal("u"))
@@ -55,7 +49,7 @@ def test_a_target_that_somebody_breaks_stops_its_table_only(pair: Pair) -> None:
         until(lambda: pair.equal("t") and "u" in pair.ledger.failed())
         pair.sql("INSERT INTO t VALUES (4, 4)")
         until(lambda: pair.equal("t"))
-    again(pair.ledger)
+    pair.ledger.retry()
     with pair.task(pair.code("t", "u"), isolates=True):
         until(lambda: loaded(pair, "t", "u") and pair.equal("t") and pair.equal("u"))
 

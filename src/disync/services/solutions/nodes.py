@@ -16,8 +16,9 @@ from disync.model import node_name
 from disync.model.data import Table
 from disync.model.job import Job, parse
 from disync.model.run import Split, Task
+from disync.model.table_mapping import origin
 from disync.services.clock import now_ms
-from disync.services.solutions.tables import Targets, origin
+from disync.services.solutions.tables import Targets
 from disync.store import checkpoints, files, solutions
 
 NODE_FILE = 23

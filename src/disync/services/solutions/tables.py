@@ -64,11 +64,6 @@ def named(step: Step) -> Sequence[tuple[str, str]]:
     return connector.named(step.parameter) if connector and connector.named else ()
 
 
-def origin(table: Table) -> tuple[str, str]:
-    """(database, name) of a table of the source; "" for a database that has no name."""
-    return (table.path[0], table.path[1]) if len(table.path) == 2 else ("", table.name)
-
-
 class Targets:
     """Where the tables of a job go: by the writer's mapping, or by what its step says of all of them."""
 
