@@ -87,9 +87,7 @@ class Job:
 
     @property
     def resource_group(self) -> str | None:
-        """The identifier that `extend.resourceGroup` names: seen as text and as a bare number."""
-        group = self.extend.get("resourceGroup")
-        return str(group) if isinstance(group, str | int) and group != "" else None
+        return group_of(self.extend)
 
 
 def parse(code: str) -> Job:
@@ -99,7 +97,7 @@ def parse(code: str) -> Job:
     steps = _steps(root, problems)
     hops = _hops(root, {step.name for step in steps}, problems)
     setting = _settings(root, problems)
-    extend = _object(root, "extend", "$", problems)
+    extend = object_of(root, "extend", "$", problems)
     if not problems:
         steps = _chain(steps, hops, problems)
     if problems:
@@ -142,7 +140,13 @@ def _document(code: str) -> dict[str, Any]:
     return root
 
 
-def _object(parent: Mapping[str, Any], member: str, path: str, problems: list[str]) -> Mapping[str, Any]:
+def group_of(parent: Mapping[str, Any]) -> str | None:
+    """The identifier that `resourceGroup` names: seen as text and as a bare number."""
+    group = parent.get("resourceGroup")
+    return str(group) if isinstance(group, str | int) and group != "" else None
+
+
+def object_of(parent: Mapping[str, Any], member: str, path: str, problems: list[str]) -> Mapping[str, Any]:
     """An optional object; null counts as absent."""
     value = parent.get(member)
     if value is None:
@@ -178,14 +182,14 @@ def _step(item: Any, place: str, problems: list[str]) -> Step | None:
         problems.append(f"{place}.name: every step needs a name.")
     if not isinstance(kind, str) or not kind:
         problems.append(f"{place}.stepType: every step needs a stepType.")
-    parameter = _object(item, "parameter", place, problems)
+    parameter = object_of(item, "parameter", place, problems)
     if not (isinstance(name, str) and name and isinstance(kind, str) and kind):
         return None
     return Step(name, kind, parameter, place)
 
 
 def _hops(root: Mapping[str, Any], names: set[str], problems: list[str]) -> list[Hop]:
-    written = _object(root, "order", "$", problems).get("hops")
+    written = object_of(root, "order", "$", problems).get("hops")
     if not isinstance(written, list) or not written:
         problems.append("$.order.hops: a task needs a list of hops, from its source to its target.")
         return []
@@ -204,9 +208,9 @@ def _hops(root: Mapping[str, Any], names: set[str], problems: list[str]) -> list
 
 
 def _settings(root: Mapping[str, Any], problems: list[str]) -> Settings:
-    setting = _object(root, "setting", "$", problems)
-    limit = _object(setting, "errorLimit", "$.setting", problems).get("record")
-    speed = _object(setting, "speed", "$.setting", problems)
+    setting = object_of(root, "setting", "$", problems)
+    limit = object_of(setting, "errorLimit", "$.setting", problems).get("record")
+    speed = object_of(setting, "speed", "$.setting", problems)
     try:
         dirty = dirty_limit(limit)
     except ValueError as error:

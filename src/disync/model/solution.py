@@ -16,7 +16,7 @@ import msgspec
 from disync.model import job as jobs
 from disync.model import node_name
 from disync.model.errors import Refused
-from disync.model.job import Job, Step
+from disync.model.job import Job, Step, group_of, object_of
 
 MYSQL_TO_HOLO = 1007
 """The one `processRuleId` that the vendor has shown: full load and log of MySQL into Hologres."""
@@ -148,7 +148,7 @@ def warnings(solution: Solution) -> list[str]:
 
 def _process(content: str, root: Mapping[str, Any]) -> Solution:
     problems: list[str] = []
-    realtime = _object(root, "realtimeSyncConfig", "$", problems)
+    realtime = object_of(root, "realtimeSyncConfig", "$", problems)
     if not problems and not isinstance(realtime.get("content"), dict):
         problems.append(f"{_CONTENT}: a solution needs the JSON object of a real-time task here.")
     if problems:
@@ -159,9 +159,9 @@ def _process(content: str, root: Mapping[str, Any]) -> Solution:
         job = jobs.parse(text)
     except Refused as error:
         raise Refused(_PLACE.sub(lambda _: _CONTENT, str(error)), _CODE) from error
-    extend = _object(realtime, "extend", "$.realtimeSyncConfig", problems)
+    extend = object_of(realtime, "extend", "$.realtimeSyncConfig", problems)
     problems += [*_contradictions(root, job), *_mode(extend, "$.realtimeSyncConfig.extend.mode", job, _CONTENT)]
-    task = Solution(content, text, _CONTENT, job, _group(extend) or job.resource_group, name=_name(extend))
+    task = Solution(content, text, _CONTENT, job, group_of(extend) or job.resource_group, name=_name(extend))
     solution = _with_what_is_beside(task, root, problems)
     if problems:
         raise Refused("; ".join(problems), _CODE)
@@ -170,14 +170,14 @@ def _process(content: str, root: Mapping[str, Any]) -> Solution:
 
 def _with_what_is_beside(task: Solution, root: Mapping[str, Any], problems: list[str]) -> Solution:
     """All that a ProcessContent says beside its real-time task."""
-    offline = _object(root, "offlineSyncConfig", "$", problems)
-    setting = _object(root, "setting", "$", problems)
+    offline = object_of(root, "offlineSyncConfig", "$", problems)
+    setting = object_of(root, "setting", "$", problems)
     mapping = root.get("tableMappingRuleFromRealtimeSyncConfig")
     if mapping is not None and not isinstance(mapping, dict):
         problems.append("$.tableMappingRuleFromRealtimeSyncConfig: this must be an object.")
     return replace(
         task,
-        node_group=_group(offline),
+        node_group=group_of(offline),
         node_name_rule=_text(offline, "nodeNameRule", "$.offlineSyncConfig", problems),
         concurrent=_number(root, problems),
         mapping=mapping,
@@ -252,17 +252,6 @@ def _at(root: Any, path: str) -> Mapping[str, Any]:
     return root if isinstance(root, dict) else {}
 
 
-def _object(parent: Mapping[str, Any], member: str, path: str, problems: list[str]) -> Mapping[str, Any]:
-    """An optional object; null counts as absent."""
-    value = parent.get(member)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        problems.append(f"{path}.{member}: this must be an object.")
-        return {}
-    return value
-
-
 def _text(parent: Mapping[str, Any], member: str, path: str, problems: list[str]) -> str:
     value = parent.get(member)
     if value is None:
@@ -271,12 +260,6 @@ def _text(parent: Mapping[str, Any], member: str, path: str, problems: list[str]
         problems.append(f"{path}.{member}: this must be text of at most 512 characters.")
         return ""
     return value
-
-
-def _group(parent: Mapping[str, Any]) -> str | None:
-    """An identifier that is seen as text and as a bare number."""
-    group = parent.get("resourceGroup")
-    return str(group) if isinstance(group, str | int) and group != "" else None
 
 
 def _name(extend: Mapping[str, Any]) -> str | None:

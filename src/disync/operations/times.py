@@ -1,10 +1,11 @@
-"""Times as the API writes them as text: without a zone, in the vendor's one (China has no summer time)."""
+"""Times as the API writes them as text: without a zone, in the vendor's one."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
-ZONE = timezone(timedelta(hours=8))
+from disync.services.clock import ZONE
+
 # Not strftime's %b, which follows the process's locale.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

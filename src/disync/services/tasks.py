@@ -91,7 +91,8 @@ class Tasks:
             raise Refused(
                 f"{wanted.type} tasks are not served yet; DI_REALTIME and DI_SOLUTION are.", "Invalid.TaskType"
             )
-        job, param, name = _job(wanted.content), read_param(wanted.param), _name(wanted.name)
+        job, param, name = _job(wanted.content), read_param(wanted.param), wanted.name or _any_name()
+        require_name(name)
         asked = digest(wanted.type, wanted.content, wanted.name, wanted.param)
         try:
             with self._store.write() as db:
@@ -224,23 +225,29 @@ def _job(text: str) -> Job:
     return parse(text)
 
 
-def _name(name: str | None) -> str:
-    if not name:
-        return f"realtime_{secrets.token_hex(8)}"
+def _any_name() -> str:
+    return f"realtime_{secrets.token_hex(8)}"
+
+
+def require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise Refused(
             "TaskName: letters, Chinese characters, digits, _ and ., at most 128 characters.", "Invalid.TaskName"
         )
-    return name
+
+
+def require_free(db: Connection, workspace_id: int, name: str) -> None:
+    """Files of one workspace have names of their own."""
+    other = files.named(db, workspace_id, name)
+    if other is not None:
+        raise Refused(f"TaskName: there is a file named {name} already (fileId {other}).", "Invalid.TaskName")
 
 
 def _add(db: Connection, caller: Caller, workspace_id: int, described: tuple[Wanted, str, Param]) -> int:
     wanted, name, param = described
     path = param.folder or paths.of_business(DEFAULT_FLOW)[-1]
     folder = folders.find(db, workspace_id, path)
-    other = files.named(db, workspace_id, name)
-    if other is not None:
-        raise Refused(f"TaskName: there is a file named {name} already (fileId {other}).", "Invalid.TaskName")
+    require_free(db, workspace_id, name)
     now = now_ms()
     return files.add(
         db,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from disync.model import node_name
-from disync.model.errors import ForbiddenAccess, Refused
+from disync.model.errors import ForbiddenAccess
 from disync.model.solution import Solution
 from disync.services import folders, paths
 from disync.services.access import Caller, Role, enter
-from disync.services.clock import now_ms
+from disync.services.clock import ZONE, now_ms
 from disync.services.realtime import REALTIME, REALTIME_FILE, unknown
+from disync.services.tasks import require_free, require_name
 from disync.services.workspaces import DEFAULT_FLOW
 from disync.store import files, solutions
 from disync.store import folders as folder_rows
@@ -26,9 +26,6 @@ SOLUTION = "DI_SOLUTION"
 SOLUTION_FILE = 24
 """The vendor's usual number for what comes from its Data Integration site; ODPS scripts, which have it too, are not
 served here."""
-
-NAME = re.compile(r"[A-Za-z0-9_.\u4e00-\u9fff]{1,128}")
-_ZONE = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +50,18 @@ def find(db: Connection, caller: Caller, project_id: int, file_id: int, need: Ro
 def named(db: Connection, workspace_id: int, wanted: str | None, solution: Solution) -> str:
     """TaskName, else the name that the text has, else the vendor's default: the type and the time."""
     if wanted:
-        if not NAME.fullmatch(wanted):
-            raise Refused(
-                "TaskName: letters, Chinese characters, digits, _ and ., at most 128 characters.", "Invalid.TaskName"
-            )
+        require_name(wanted)
         return wanted
     if solution.name:
         return node_name.clean(solution.name)
-    return _free(db, workspace_id, f"{solution.type}_{datetime.now(_ZONE):%Y%m%d%H%M%S}")
+    return _free(db, workspace_id, f"{solution.type}_{datetime.now(ZONE):%Y%m%d%H%M%S}")
 
 
 def add(db: Connection, store: Store, caller: Caller, place: Place, values: Mapping[str, Any]) -> int:
     """The solution's own file and that of its real-time task; `values` has `name`, `solution`, `task_param`, `group`
     and `table_num`."""
     workspace_id, solution, name = place.folder.workspace_id, values["solution"], values["name"]
-    other = files.named(db, workspace_id, name)
-    if other is not None:
-        raise Refused(f"TaskName: there is a file named {name} already (fileId {other}).", "Invalid.TaskName")
+    require_free(db, workspace_id, name)
     now = now_ms()
     people = {"owner_id": caller.user_id, "last_editor_id": caller.user_id, "created_ms": now, "edited_ms": now}
     own = files.add(
