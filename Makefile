@@ -1,6 +1,6 @@
 # `make test` and `make demo` work from a bare clone: each target installs what it needs first (scripts/install).
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak fuzz lint bench serve lock clean
+.PHONY: help demo test soak fuzz lint bench screenshots serve lock clean
 # Without bytecode every process of ours would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -14,7 +14,7 @@ demo: ## Run the main jobs on real data, compare both ends, leave the servers ru
 	$(BIN)/disync demo
 
 test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
-	@scripts/install dev clients
+	@scripts/install dev ray clients
 	$(BIN)/pytest -n 2 --dist loadfile --timeout 180 $(ARGS)
 
 fuzz: ## Give broken bytes to what is compiled, new ones at every run (ARGS="--seconds 3600")
@@ -36,6 +36,10 @@ lint: ## Check style, formatting, types and the direction of imports
 bench: ## Measure, beside others (ARGS="load --rows 100000": one part, smaller; --readme writes the table)
 	@scripts/install dev bench
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: ## Make the pictures of the console in docs/screenshots
+	@scripts/install dev
+	$(BIN)/python scripts/screenshots.py
 
 serve: ## Start the server (ARGS="--port 8080 --home DIR")
 	@scripts/install serve

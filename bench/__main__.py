@@ -6,13 +6,29 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import api, changes, databases, datahub, growth, latency, load, memory, table, tpch
+from bench import (
+    api,
+    changes,
+    console,
+    databases,
+    datahub,
+    growth,
+    hosting,
+    latency,
+    load,
+    memory,
+    scale,
+    table,
+    tpch,
+    workers,
+)
 from bench.table import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "api": api.measure_all,
     "datahub": datahub.measure_all,
     "memory": memory.measure_all,
+    "console": console.measure_all,
 }
 DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "load": load.measure_all,
@@ -20,6 +36,9 @@ DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "changes": changes.measure_all,
     "latency": latency.measure_all,
     "growth": growth.measure_all,
+    "scale": scale.measure_all,
+    "workers": workers.measure_all,
+    "hosting": hosting.measure_all,
 }
 README = Path(__file__).parents[1] / "README.md"
 

@@ -29,12 +29,19 @@ class Table:
     def create_source(self) -> str:
         return self._create([f"{column.name} {column.source}" for column in self.columns])
 
-    def create_target(self) -> str:
-        """In the schema that the session is in; the key is in place before the first row."""
-        return self._create([f"{column.name} {column.target}" for column in self.columns])
+    def create_target(self, key: bool = True) -> str:
+        """In the schema that the session is in; the key is in place before the first row, or is left to `add_key`."""
+        return self._create([f"{column.name} {column.target}" for column in self.columns], key)
 
-    def _create(self, lines: Sequence[str]) -> str:
-        return f"CREATE TABLE {self.name} ({', '.join(lines)}, PRIMARY KEY ({', '.join(self.keys)}))"
+    def add_key(self) -> str:
+        return f"ALTER TABLE {self.name} ADD {self._key}"
+
+    @property
+    def _key(self) -> str:
+        return f"PRIMARY KEY ({', '.join(self.keys)})"
+
+    def _create(self, lines: Sequence[str], key: bool = True) -> str:
+        return f"CREATE TABLE {self.name} ({', '.join([*lines, self._key] if key else lines)})"
 
 
 def source_checksum(servers: Databases, table: Table, database: str) -> Checksum:

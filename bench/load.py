@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from bench import contents, orders, peers, replication
+from bench import contents, copyfile, orders, peers, replication
 from bench.contents import Checksum
 from bench.databases import DATABASE, Databases, databases
 from bench.orders import TABLE
@@ -21,7 +21,6 @@ ROWS = 2_000_000
 ROUNDS = 3
 MOST_MB = 150.0
 SCHEMA = "target"
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,10 @@ class Peer:
     """`bar`: how many times faster than this the project asks of itself to be."""
 
     name: str
-    bar: float
+    bar: float | None
     run: Callable[[Databases, Path], Ran]
-    makes_table: bool = False
+    table: str | None = TABLE.create_target()
+    """What is there before it begins; None: it makes its own, as we do."""
 
 
 def measure_all(rows: int | None = None) -> list[Row]:
@@ -45,7 +45,7 @@ def measure_all(rows: int | None = None) -> list[Row]:
             print(f"    round {number + 1} of {ROUNDS}", flush=True)
             ours = _ours(servers, count, expected)
             if not file.exists():
-                _export(servers, file)
+                copyfile.export(servers, SCHEMA, TABLE, file)
             rounds.append((ours, [_beside(servers, peer, file, expected) for peer in PEERS]))
     return [*_own_rows(count, [ours for ours, _ in rounds]), *_peer_rows(count, rounds)]
 
@@ -75,41 +75,53 @@ def _peer_rows(count: int, rounds: list[tuple[Loaded, list[Ran]]]) -> list[Row]:
 
 
 def _ours(servers: Databases, count: int, expected: Checksum) -> Loaded:
-    servers.empty_schema(SCHEMA, TABLE.create_target())
+    servers.empty_schema(SCHEMA)
     loaded = replication.load(servers, SCHEMA, [TABLE.name], count)
     contents.same(servers, TABLE, SCHEMA, expected)
     return loaded
 
 
 def _beside(servers: Databases, peer: Peer, file: Path, expected: Checksum) -> Ran:
-    servers.empty_schema(SCHEMA, *([] if peer.makes_table else [TABLE.create_target()]))
+    servers.empty_schema(SCHEMA, *([peer.table] if peer.table else []))
     ran = peer.run(servers, file)
     contents.same(servers, TABLE, SCHEMA, expected)
     return ran
 
 
-def _export(servers: Databases, file: Path) -> None:
-    """The table as a file of binary COPY, as whoever has no source to read would have it ready."""
-    statement = f"COPY {SCHEMA}.{TABLE.name} TO STDOUT (FORMAT binary)"
-    with servers.session() as session, session.cursor().copy(statement.encode()) as copy, file.open("wb") as out:
-        for block in copy:
-            out.write(block)
-
-
-def _copy(servers: Databases, file: Path) -> Ran:
-    """The file into the table, over one connection."""
-    statement = f"COPY {SCHEMA}.{TABLE.name} FROM STDIN (FORMAT binary)"
-    with servers.session() as session, file.open("rb") as ready:
+def then_key(servers: Databases, ran: Ran) -> Ran:
+    """Rows go in faster without a key: who is given a table without one makes it afterwards, on its own time."""
+    with servers.session() as session:
+        session.execute(f"SET search_path = {SCHEMA}".encode())
         began = time.perf_counter()
-        with session.cursor().copy(statement.encode()) as copy:
-            while block := ready.read(_BLOCK):
-                copy.write(block)
-        return Ran(time.perf_counter() - began, 0.0)
+        session.execute(TABLE.add_key().encode())
+        return replace(ran, seconds=ran.seconds + time.perf_counter() - began)
 
+
+_NO_KEY = TABLE.create_target(key=False)
 
 PEERS = (
-    Peer("a ready binary COPY file, one connection", 0.9, _copy),
-    Peer("pgloader", 4.0, lambda servers, _: peers.pgloader(servers, TABLE.name, SCHEMA)),
-    Peer("sling, direct insert", 5.0, lambda servers, _: peers.sling(servers, TABLE.name, SCHEMA)),
-    Peer("dlt, ConnectorX and CSV, no key", 8.0, lambda servers, _: peers.dlt(servers, [TABLE.name], SCHEMA), True),
+    Peer(
+        "a ready binary COPY file, one connection",
+        0.9,
+        lambda servers, file: copyfile.load(servers, SCHEMA, TABLE.name, file),
+    ),
+    Peer(
+        "the same file, the key made afterwards",
+        None,
+        lambda servers, file: then_key(servers, copyfile.load(servers, SCHEMA, TABLE.name, file)),
+        _NO_KEY,
+    ),
+    Peer(
+        "pgloader, the key made afterwards",
+        4.0,
+        lambda servers, _: then_key(servers, peers.pgloader(servers, TABLE.name, SCHEMA)),
+        _NO_KEY,
+    ),
+    Peer(
+        "sling, direct insert, the key made afterwards",
+        5.0,
+        lambda servers, _: then_key(servers, peers.sling(servers, TABLE.name, SCHEMA)),
+        _NO_KEY,
+    ),
+    Peer("dlt, ConnectorX and CSV, no key", 8.0, lambda servers, _: peers.dlt(servers, [TABLE.name], SCHEMA), None),
 )

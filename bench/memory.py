@@ -70,7 +70,7 @@ def measure_all() -> list[Row]:
 def worker(service: Service) -> psutil.Process:
     """The service's only worker."""
     children = psutil.Process(service.process.pid).children()
-    workers = [child for child in children if "worker" in child.cmdline()]
+    workers = [child for child in children if "disync.worker" in child.cmdline()]
     if len(workers) != 1:
         raise RuntimeError(f"one worker was expected among {[child.cmdline() for child in children]}")
     return workers[0]

@@ -47,7 +47,7 @@ def installed(client: str, path: str) -> Path:
 
 
 def pgloader(servers: Databases, table: str, schema: str) -> Ran:
-    """Into a table that is there; the time is its own, without its start."""
+    """Into a table that is there (those it makes itself get no key here); its own time, without its start."""
     if shutil.which("pgloader") is None:
         raise RuntimeError("pgloader is not installed: run `make bench`, or `scripts/install bench`")
     told = _PGLOADER.format(

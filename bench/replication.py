@@ -22,6 +22,11 @@ _LOOK_SECONDS = 0.02
 _STATE_SECONDS = 1.0
 _DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split <> 'binlog'"
 """Every table is at least one split."""
+_KEYED = """
+SELECT count(*) >= {} FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+WHERE c.contype = 'p' AND c.connamespace = '{}'::regnamespace AND t.relname <> 'disync_checkpoint'
+"""
+"""A load is not over before the keys are there."""
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -70,7 +75,7 @@ class Replication:
                 nonlocal ended
                 ended = time.perf_counter()
                 # Counting costs the server much, so it is done only once the task says that it is done.
-                return bool(_one(session, _DONE.format(len(self.tables)))) and self._count(session) == rows
+                return self._done(session) and self._count(session) == rows
 
             self.until(loaded, 60 + rows / 1000)
         rate = (rows - early) / (ended - first) if ended > first else float("inf")
@@ -81,7 +86,7 @@ class Replication:
         with self.servers.session() as session:
             session.execute(f"SET search_path = {self.schema}".encode())
             self.start()
-            self.until(lambda: bool(_one(session, _DONE.format(len(self.tables)))), 60)
+            self.until(lambda: self._done(session), 60)
         self.stop()
 
     def resume(self) -> None:
@@ -120,6 +125,11 @@ class Replication:
             if now > deadline:
                 raise TimeoutError(f"waited {seconds:.0f} s; {self._info()}\n{self.service.log[-4000:]}")
             time.sleep(_LOOK_SECONDS)
+
+    def _done(self, session: Session) -> bool:
+        tables = len(self.tables)
+        done = bool(_one(session, _DONE.format(tables)))
+        return done and bool(_one(session, _KEYED.format(tables, self.schema)))
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = _call(self.service, "GetDISyncInstanceInfo", **self.task)["Data"]

@@ -93,7 +93,7 @@ def _fill(servers: Databases, scale: float) -> list[Checksum]:
 
 
 def _ours(servers: Databases, count: int, expected: list[Checksum]) -> replication.Loaded:
-    servers.empty_schema(SCHEMA, *(table.create_target() for table in TABLES))
+    servers.empty_schema(SCHEMA)
     loaded = replication.load(servers, SCHEMA, _NAMES, count)
     _compare(servers, expected)
     return loaded

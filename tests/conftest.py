@@ -10,12 +10,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import servers
+from disync.home import configure_logging
 
 _NUMBER = itertools.count(1)
 
 # The same examples at every run, and no verdict on how busy the machine is.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# As in a process of an installation. The default shows every local variable of a traceback, which takes seconds.
+configure_logging()
 
 # A test may run where no process may write bytecode; its children start much faster when they find some.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

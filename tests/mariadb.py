@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+from pymysql.constants import CR
 
 from servers import START_SECONDS, STOP_SECONDS, free_port
 
@@ -60,6 +61,8 @@ class MariaDB:
     port: int
     options: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = field(default=None)
+    host: str = "127.0.0.1"
+    """Where a data source finds it."""
 
     @property
     def socket(self) -> str:
@@ -101,7 +104,19 @@ class MariaDB:
 
     def root(self, **options: Any) -> pymysql.Connection[Any]:
         more = {"charset": "utf8mb4", "autocommit": True, "ssl_disabled": True, **options}
-        return pymysql.connect(unix_socket=self.socket, user="root", **more)
+        connection = pymysql.connect(unix_socket=self.socket, user="root", defer_connect=True, **more)
+        # PyMySQL leaves the socket open where nobody listens, and some later test gets to hear of it.
+        caller = socket.socket(socket.AF_UNIX)
+        try:
+            caller.connect(self.socket)
+            connection.connect(caller)
+        except OSError as error:
+            caller.close()
+            raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, str(error)) from error
+        except BaseException:
+            caller.close()
+            raise
+        return connection
 
     def run(self, statements: str | Sequence[str], database: str | None = None, **session: Any) -> list[Any]:
         """Statements as root, one after another in one session; the rows of the last."""
@@ -114,7 +129,7 @@ class MariaDB:
 
     def content(self, database: str, port: int | None = None, **members: str) -> dict[str, str]:
         """The content of a data source that leads here."""
-        url = f"jdbc:mysql://127.0.0.1:{port or self.port}/{database}"
+        url = f"jdbc:mysql://{self.host}:{port or self.port}/{database}"
         return {"jdbcUrl": url, "username": USER, "password": PASSWORD, "tag": "public", **members}
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 12
 
 ROOT_KEY = ("testAccessKeyId", "testAccessKeySecret")
@@ -110,6 +110,41 @@ def disync(home: Path, *options: str, datahub: bool = True, **environment: str) 
             raise RuntimeError(f"{error}\n{(home / 'stderr.log').read_text(errors='replace')}") from error
         address, hub = said["listening on http://"], said.get("datahub listening on ", "")
         yield Service(address, hub, ROOT_KEY, home, process)
+    finally:
+        stop(process)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A running `disync worker`. `name`: under which it holds runs. `health`: HOST:PORT."""
+
+    name: str
+    health: str
+    process: subprocess.Popen[str]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+
+@contextmanager
+def station(folder: Path, *options: str, **environment: str) -> Iterator[Station]:
+    """`disync worker` as on a machine of its own, with an empty home: where its store and key file are, the environment
+    tells. Stopped by SIGTERM, unless it has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "disync", "worker", "--home", str(folder), "--health-port", "0", *options]
+    with (folder / "stderr.log").open("a") as log:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=child_environment(**environment)
+        )
+    try:
+        try:
+            said = Lines(process).after(["health on http://", "working for "], START_SECONDS)
+        except (RuntimeError, TimeoutError) as error:
+            raise RuntimeError(f"{error}\n{(folder / 'stderr.log').read_text(errors='replace')}") from error
+        name = said["working for "].rpartition(" as ")[2]
+        yield Station(name, said["health on http://"], process, folder / "stderr.log")
     finally:
         stop(process)
 

@@ -20,10 +20,12 @@ class Between(Protocol):
 class Proxy:
     """Forwards to 127.0.0.1:`upstream`, which may be changed: connections made later lead there."""
 
-    def __init__(self, upstream: int, between: Callable[[], Between] | None = None) -> None:
+    def __init__(
+        self, upstream: int, between: Callable[[], Between] | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.upstream = upstream
         self._between = between
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, port))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._speaks = threading.Event()
@@ -68,6 +70,7 @@ class Proxy:
             except OSError:
                 _close(client)
                 continue
+            _watch(client)
             with self._lock:
                 self._open |= {client, server}
             between = self._between() if self._between else None
@@ -86,6 +89,13 @@ class Proxy:
             _close(side)
             with self._lock:
                 self._open.discard(side)
+
+
+def _watch(side: socket.socket) -> None:
+    """As the server itself does at our sessions' wish: a client behind a cut link is given up."""
+    side.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 5), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
+        side.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _same(data: bytes) -> bytes:
@@ -108,7 +118,9 @@ def _close(side: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(upstream: int, between: Callable[[], Between] | None = None) -> Iterator[Proxy]:
-    made = Proxy(upstream, between)
+def proxy(
+    upstream: int, between: Callable[[], Between] | None = None, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Proxy]:
+    made = Proxy(upstream, between, host, port)
     yield made
     made.close()

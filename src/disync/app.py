@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import socket
@@ -17,20 +16,24 @@ from dataclasses import dataclass
 import structlog
 import uvicorn
 
+from disync.console.attempts import Attempts
+from disync.console.door import Door
+from disync.console.names import Names
+from disync.console.routes import Console
 from disync.datahub.server import serve as serve_datahub
 from disync.engine.runners.local import LocalRunner
-from disync.engine.worker import Worker
 from disync.gateway.rpc import UVICORN_OPTIONS, Gateway
-from disync.model.errors import BadConfig
+from disync.home import dispatch_of, open_home, require_clock
+from disync.model.errors import BadConfig, DISyncError
 from disync.operations import bind
-from disync.probes import Probes, Requests
-from disync.services import Services, open_services
-from disync.services.dispatch import StoreDispatch
+from disync.probes import Probes, Requests, Tracing
+from disync.services import Services
+from disync.services.lineage.outbox import Outbox, Receiver
+from disync.services.lineage.receivers import Lines, Service
 from disync.services.supervisor import Supervisor
+from disync.services.verifications.processes import Processes
 from disync.settings import Settings
-from disync.store.database import Store, open_store
-from disync.store.migrations import migrate
-from disync.store.vault import open_vault
+from disync.store.database import Store
 
 log = structlog.get_logger()
 
@@ -38,7 +41,7 @@ DRAIN_SECONDS = 3
 """Given to requests under way when the server stops; workers get WORKER_SECONDS after that: 10 s in all."""
 WORKER_SECONDS = 6.5
 
-DATAHUB_SECONDS = 20
+DATAHUB_SECONDS = 60
 
 KEY_SECONDS = 2.0
 """How long the local DataHub goes on taking a key that was switched off."""
@@ -51,6 +54,8 @@ class ServeOptions:
     port: int = 8080
     workers: int = 2
     datahub_port: int | None = None
+    keeper: tuple[str, ...] = ()
+    """The words that start the process which keeps workers up on a cluster, in the place of `workers` here."""
 
 
 class Server(uvicorn.Server):
@@ -66,31 +71,6 @@ class Server(uvicorn.Server):
             print(f"listening on {self._address}", flush=True)
 
 
-def configure_logging() -> None:
-    """Logs go to standard error, one event a line; standard output is for what a script may read."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="timestamp=%(asctime)s level=%(levelname)s event=%(message)r"
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
-def open_home(settings: Settings) -> tuple[Store, Services]:
-    """The store with its tables in place, and the services over it."""
-    store = open_store(settings.home, settings.store_url)
-    migrate(store)
-    return store, open_services(store, open_vault(settings.key_file or settings.home / "key"))
-
-
 def serve(settings: Settings, options: ServeOptions) -> None:
     """Answer the API and see to it that tasks run, until SIGTERM or SIGINT."""
     listener = _listen(options.host, options.port)
@@ -98,14 +78,17 @@ def serve(settings: Settings, options: ServeOptions) -> None:
     with ExitStack() as stack:
         store, services = open_home(settings)
         stack.callback(store.close)
+        require_clock(store)
         _first_key(services, settings)
-        workers = LocalRunner(_command(settings, "worker"), options.workers)
+        workers = _workers(settings, options)
         runners, datahub_port = [workers], _datahub_port(options)
         if datahub_port is not None:
             # Stopped after the workers: they may have rows to flush into it.
             words = ("host-datahub", "--host", options.host, "--port", str(datahub_port))
             runners.append(LocalRunner(_command(settings, *words), 1))
-        supervisor = Supervisor(runners, _dispatch(store, services))
+        comparing = Processes(store, _command(settings, "verification"))
+        supervisor = Supervisor([comparing, *runners], dispatch_of(store, services, settings))
+        outboxes = _outboxes(store, settings)
         # Uvicorn hands a signal on when it has stopped; by then there still are workers to stop.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -113,12 +96,23 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         gateway = Gateway(
             services.keys.find, services.nonces, bind(services), inline=store.sqlite, observe=requests.observe
         )
-        app = Probes(gateway, store, requests, ready=lambda: workers.alive == options.workers)
+        console = Door(
+            Console(gateway, services.sessions, Attempts(), services.keys.find),
+            Names.of(options.host, settings.console_hosts),
+        )
+
+        def ready() -> bool:
+            return workers.alive == workers.count
+
+        app = Probes(gateway, console, store, requests, ready, [Tracing(outboxes)])
         config = uvicorn.Config(
             app, lifespan="off", log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS, **UVICORN_OPTIONS
         )
         supervisor.start()
         stack.callback(supervisor.stop, WORKER_SECONDS)
+        for outbox in outboxes:
+            outbox.start()
+            stack.callback(outbox.stop)
         if datahub_port is not None:
             _await_port(options.host, datahub_port)
         # What is there now stays; looking through all of it again and again would make requests wait.
@@ -127,14 +121,27 @@ def serve(settings: Settings, options: ServeOptions) -> None:
         Server(config, address).run(sockets=[listener])
 
 
-def work(settings: Settings, parent: int) -> None:
-    """One worker process: hosts runs until SIGTERM, or until the server is gone."""
+def _workers(settings: Settings, options: ServeOptions) -> LocalRunner:
+    if options.keeper:
+        return LocalRunner(_command(settings, *options.keeper), 1)
+    return LocalRunner(_child("disync.worker", settings), options.workers)
+
+
+def verify(settings: Settings, verification_id: int, holder: str, parent: int) -> None:
+    """Carry out one verification, in a process of its own that ends with the server, or when it has lost its lease."""
     store, services = open_home(settings)
-    worker = Worker(f"{os.uname().nodename}-{os.getpid()}", _dispatch(store, services))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
-    worker.work(parent)
+    # Ctrl-C goes to every process of a terminal; the server ends its own ones by SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+    try:
+        services.verifications.carry(verification_id, holder, lost=_end_now)
+    except DISyncError as error:
+        log.warning("verification failed", verification=verification_id, error=str(error))
     store.close()
+
+
+def _end_now() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def host_datahub(settings: Settings, host: str, port: int, parent: int) -> None:
@@ -147,7 +154,7 @@ def host_datahub(settings: Settings, host: str, port: int, parent: int) -> None:
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
+    _end_now()
 
 
 def _secret_of(services: Services) -> Callable[[str], str | None]:
@@ -168,8 +175,15 @@ def _secret_of(services: Services) -> Callable[[str], str | None]:
     return secret_of
 
 
-def _dispatch(store: Store, services: Services) -> StoreDispatch:
-    return StoreDispatch(store, services.data_sources.contents)
+def _outboxes(store: Store, settings: Settings) -> list[Outbox]:
+    """One for everybody who is to be told of runs."""
+    receivers: list[Receiver] = []
+    if settings.lineage_url is not None:
+        receivers.append(Service(settings.lineage_url, settings.lineage_key))
+    if settings.lineage_file is not None:
+        receivers.append(Lines(settings.lineage_file))
+    told = [(one, settings.home / f"lineage-{one.name}.position") for one in receivers]
+    return [Outbox(store, one, settings.lineage_namespace, position) for one, position in told]
 
 
 def _first_key(services: Services, settings: Settings) -> None:
@@ -214,4 +228,8 @@ def _await_port(host: str, port: int) -> None:
 
 
 def _command(settings: Settings, *words: str) -> list[str]:
-    return [sys.executable, "-m", "disync", *words, "--home", str(settings.home), "--parent", str(os.getpid())]
+    return _child("disync", settings, *words)
+
+
+def _child(module: str, settings: Settings, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *words, "--home", str(settings.home), "--parent", str(os.getpid())]

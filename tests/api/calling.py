@@ -52,8 +52,8 @@ class Operations:
         self.threads: list[str] = []
         self.outcome: Any = {}
 
-    def handler(self, inline: bool) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
-        def handle(caller: Any, params: dict[str, Any]) -> dict[str, Any]:
+    def handler(self, inline: bool) -> Callable[[Any, dict[str, Any], str], dict[str, Any]]:
+        def handle(caller: Any, params: dict[str, Any], request_id: str) -> dict[str, Any]:
             self.calls.append((caller, params))
             self.threads.append(threading.current_thread().name)
             if isinstance(self.outcome, Exception):

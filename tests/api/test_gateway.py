@@ -14,7 +14,8 @@ import pytest
 from calling import FORM, GET_TASK, KEYS, TASK, Caller, Remembered, Reply
 from signing import SECRET, acs3_headers, rpc_query
 
-from disync.gateway.rpc import MAX_BODY, NONCE_SECONDS, Gateway
+from disync.gateway.body import MAX_BODY
+from disync.gateway.rpc import NONCE_SECONDS, Gateway
 from disync.gateway.signature import WINDOW
 from disync.model.errors import ForbiddenAccess, Refused
 

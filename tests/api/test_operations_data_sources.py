@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from operating import CANARY, CONTENT, PROJECT, Call, both_data_sources, create, data_source, task
+from operating import CANARY, CONTENT, PROJECT, Call, both_data_sources, create, data_source, member, task
+from shapes import wrong
 
 from datahub import DataHub
 from disync.datahub.local import LocalDataHub
-from disync.model.errors import ParamInvalid, Refused
+from disync.model.errors import ForbiddenAccess, ParamInvalid, Refused
 from disync.services import Services, open_services
+from disync.services.access import Caller, Role
 from disync.store import data_sources as rows
 from disync.store.database import Store
 from disync.store.vault import open_vault
@@ -279,3 +281,75 @@ def test_a_new_key_file_reseals_data_sources_too(store: Store, call: Call, tmp_p
     with store.read() as db:
         found = open_services(store, open_vault(tmp_path)).data_sources.contents(db, 10000, ["s"])
     assert found["s"]["accessKey"] == CANARY
+
+
+def unsaved(call: Call, kind: str, content: str) -> tuple[str, str | None]:
+    answer = call("TestDataSource", **PROJECT, DataSourceType=kind, Content=content)
+    assert wrong("TestDataSource", answer) == []
+    return answer["Data"]["Status"], answer["Data"]["Message"]
+
+
+def test_a_content_is_tried_before_it_is_saved(call: Call, hub: LocalDataHub) -> None:
+    data_source(call, "saved", Content=content_of(hub, accessKey="wrong"))
+    assert unsaved(call, "datahub", content_of(hub)) == ("success", None)
+    same = tried(call, "saved")["ConnectMessage"]
+    assert unsaved(call, "datahub", content_of(hub, accessKey="wrong")) == ("fail", same)
+    assert unsaved(call, "datahub", CONTENT)[0] == "fail", "nothing listens there"
+    assert [row["Name"] for row in listed(call)] == ["saved"]
+
+
+def test_a_content_that_could_not_be_saved_is_told_in_one_line(call: Call, hub: LocalDataHub) -> None:
+    for kind, content, said in (
+        ("datahub", "{", "Content: this is not JSON"),
+        ("datahub", "{}", "Content: Object missing required field"),
+        ("datahub", content_of(hub, accessKey="***"), "Content: there is no stored secret for a ***"),
+        ("abc", "{}", "Data sources of the type abc cannot be tested yet."),
+    ):
+        status, message = unsaved(call, kind, content)
+        assert status == "fail" and message is not None and message.startswith(said)
+        assert len(message.splitlines()) == 1
+
+
+def test_the_secret_of_a_content_that_is_only_tried_is_kept_nowhere(
+    call: Call, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert unsaved(call, "datahub", CONTENT)[0] == "fail"
+    (event,) = call("ListAuditEvents", AuditAction="TestDataSource")["Data"]["Events"]
+    assert event["Code"] == "Invalid.Operation" and CANARY not in json.dumps(event)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+    assert CANARY not in caplog.text
+
+
+def test_who_may_not_write_may_not_try_either(services: Services, root: Caller, call: Call) -> None:
+    for role in (Role.VISITOR, None):
+        who = member(services, root, f"one-{role}", role)
+        for content in (CONTENT, "{"):
+            with pytest.raises(ForbiddenAccess):
+                unsaved(who, "datahub", content)
+
+
+def test_the_tables_of_a_data_source_are_found_by_a_part_of_their_names(
+    services: Services, root: Caller, call: Call, hub: LocalDataHub
+) -> None:
+    data_source(call, "d", Content=content_of(hub))
+
+    def tables(who: Call = call, **more: Any) -> Any:
+        answer = who("ListDataSourceTables", **PROJECT, DatasourceName="d", **more)
+        assert wrong("ListDataSourceTables", answer) == []
+        return answer["Data"]
+
+    unknown = {"Rows": None, "Bytes": None, "Keys": []}
+    every = [{"Database": "project_1", "Table": f"topic_{i}", **unknown} for i in range(3)]
+    assert tables()["Tables"] == every
+    page = tables(PageNumber=2, PageSize=2)
+    assert (page["Tables"], page["TotalCount"], page["PageNumber"], page["PageSize"]) == (every[2:], 3, 2, 2)
+    assert tables(Keyword="1.TOPIC_1")["Tables"] == every[1:2]
+    assert tables(Keyword="%")["TotalCount"] == 0
+    assert tables(member(services, root, "vic", Role.VISITOR))["Tables"] == every
+    with pytest.raises(ForbiddenAccess):
+        tables(member(services, root, "eve", None))
+    with pytest.raises(Refused, match="no data source none"):
+        call("ListDataSourceTables", **PROJECT, DatasourceName="none")

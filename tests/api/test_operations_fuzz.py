@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from operating import CONTENT, FOLDER, PROJECT, SEED, Call, both_data_sources, create, task
-from test_operations_spec import SPEC
+from shapes import SPEC
 
 from disync.model.errors import ApiError, DISyncError, Refused
 from disync.operations import OPERATIONS

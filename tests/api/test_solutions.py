@@ -31,7 +31,7 @@ import mariadb
 from disync.model.errors import BadConfig, ForbiddenAccess, NeedsConfirmation, Refused, Unreachable
 from disync.services import Services
 from disync.services.access import Caller, Role
-from disync.store import resource_groups
+from disync.store import deployments, resource_groups, solutions
 from disync.store.database import Store
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -495,3 +495,12 @@ def test_a_group_that_is_known_is_no_warning(call: Call, store: Store) -> None:
         resource_groups.add(db, identifier="group_219193793999490", name="g", created_ms=0)
     warnings: list[Any] = solve(call)["Warnings"]
     assert not any("resourceGroup" in warning for warning in warnings)
+
+
+def test_the_size_of_a_solution_is_that_of_its_real_time_task(call: Call, made: int, services: Services) -> None:
+    call("UpdateDISyncTask", **solution(made, TaskContent="", TaskParam='{"Cu":"2.5"}'))
+    call("UpdateDISyncTask", **solution(made, TaskContent=text("orders")))
+    call("DeployDISyncTask", **solution(made))
+    with services.store.read() as db:
+        realtime = solutions.realtime_of(db, made)
+        assert realtime is not None and deployments.get(db, realtime).cu == 2.5

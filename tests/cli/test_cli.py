@@ -125,6 +125,35 @@ def test_users_roles_and_their_keys(server: servers.Service) -> None:
     assert "vera" in disync("user", "list", *home).stdout
     assert disync("user", "disable", key_id, *home).returncode == 0
     assert "InvalidAccessKeyId.Inactive" in call(server, "ListProjects", **vera).stderr
+    recorded = json.loads(call(server, "ListAuditEvents", "--PageSize", "100").stdout)["Data"]["Events"]
+    here = [(event["Action"], event["Code"]) for event in reversed(recorded) if event["Door"] == "cli"]
+    assert here == [
+        ("CreateUser", "OK"),
+        ("CreateAccessKey", "OK"),
+        ("CreateProjectMember", "OK"),
+        ("AddProjectMemberToRole", "OK"),
+        ("UpdateAccessKey", "OK"),
+    ]
+    theirs = [(event["Action"], event["Code"]) for event in reversed(recorded) if event["UserId"] == "vera"]
+    assert theirs == [("CreateFolder", "Forbidden.Access")] * 2 + [("CreateFolder", "OK")]
+    assert secret not in json.dumps(recorded)
+
+
+def test_what_is_done_to_rows_here_is_recorded(server: servers.Service) -> None:
+    for word in ("--replay", "--drop"):
+        failed = disync("dirty", "99", word, "--home", str(server.home))
+        assert failed.returncode == 1 and "fileId:[99] is invalid." in failed.stderr
+    assert disync("verify", "99", "--home", str(server.home)).returncode == 2
+    assert disync("verify", "99", "--repair", "--home", str(server.home)).returncode == 2
+    recorded = json.loads(call(server, "ListAuditEvents", "--FileId", "99").stdout)["Data"]["Events"]
+    assert {(event["Door"], event["Code"]) for event in recorded} == {("cli", "Invalid.FileId")}
+    asked = [(event["Action"], json.loads(event["Parameters"]).get("Repair")) for event in reversed(recorded)]
+    assert asked == [
+        ("ReplayDISyncDirtyRows", None),
+        ("DropDISyncDirtyRows", None),
+        ("StartDISyncVerification", False),
+        ("StartDISyncVerification", True),
+    ]
 
 
 def test_connectors_are_listed() -> None:

@@ -14,9 +14,10 @@ import pytest
 from disync.connectors import find, network
 from disync.connectors.datahub import connection
 from disync.connectors.datahub.client import Client
-from disync.connectors.datahub.config import content_of, endpoint_of
+from disync.connectors.datahub.config import content_of
 from disync.connectors.datahub.connection import Rejected
 from disync.connectors.datahub.wire.schema import Field, Schema
+from disync.connectors.endpoint import endpoint_of
 from disync.model.errors import BadConfig, TaskError, Unreachable
 
 if TYPE_CHECKING:

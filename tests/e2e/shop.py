@@ -18,7 +18,7 @@ ROWS = 3000
 
 
 class World:
-    def __init__(self, service: servers.Service, source: mariadb.MariaDB, target: str) -> None:
+    def __init__(self, service: servers.Service, source: mariadb.MariaDB, target: str, group: str = "") -> None:
         self.service, self.source, self.target = service, source, target
         self.api = Client(f"http://{service.address}", *service.key)
         at = conninfo_to_dict(target)
@@ -51,7 +51,9 @@ class World:
             },
         ]
         code = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
-        created = self.call("CreateDISyncTask", TaskType="DI_REALTIME", TaskName="shop", TaskContent=code)["Data"]
+        param = json.dumps({"ResourceGroup": group} if group else {})
+        task = {"TaskType": "DI_REALTIME", "TaskName": "shop", "TaskContent": code, "TaskParam": param}
+        created = self.call("CreateDISyncTask", **task)["Data"]
         assert created["Status"] == "success", created
         self.file_id = str(created["FileId"])
         for action in ("DeployDISyncTask", "StartDISyncInstance"):

@@ -37,7 +37,7 @@ KEYS = 97
 class World:
     """A server, two topics, and the task between them."""
 
-    def __init__(self, service: servers.Service, name: str, target_endpoint: str = "") -> None:
+    def __init__(self, service: servers.Service, name: str, target_endpoint: str = "", group: str = "") -> None:
         self.service, self.name = service, name
         self.api = Client(f"http://{service.address}", *service.key)
         self.content = {
@@ -73,7 +73,9 @@ class World:
             for side in ("target", "source")
         ]
         code = json.dumps({"steps": steps, "order": {"hops": [{"from": "source", "to": "target"}]}})
-        created = self.call("CreateDISyncTask", TaskType="DI_REALTIME", TaskName=name, TaskContent=code)
+        param = json.dumps({"ResourceGroup": group} if group else {})
+        task = {"TaskType": "DI_REALTIME", "TaskName": name, "TaskContent": code, "TaskParam": param}
+        created = self.call("CreateDISyncTask", **task)
         self.file_id = str(created["Data"]["FileId"])
         for action in ("DeployDISyncTask", "StartDISyncInstance"):
             assert self.task(action)["Data"]["Status"] == "success"
@@ -120,7 +122,7 @@ class World:
     def workers(self) -> list[psutil.Process]:
         """Processes of the server that run tasks."""
         children = psutil.Process(self.service.process.pid).children()
-        return [child for child in children if "worker" in child.cmdline()]
+        return [child for child in children if "disync.worker" in child.cmdline()]
 
 
 def kill_the_holder(service: servers.Service, file_id: str) -> None:

@@ -38,7 +38,7 @@ def test_a_request_counts_once_for_both_and_after_a_restart(
     first: servers.Service, tmp_path: Path, store: dict[str, str]
 ) -> None:
     client = Client(f"http://{first.address}", *first.key)
-    one, two = (client.headers(GET, {}, b"") for _ in range(2))
+    one, two = (client.signed(GET, {}).headers for _ in range(2))
     with servers.disync(tmp_path, datahub=False, **store) as second:
         assert b"PageResult" in send(first, one)
         assert b"SignatureNonceUsed" in send(second, one)

@@ -27,11 +27,16 @@ def source() -> Iterator[mariadb.MariaDB]:
         yield server
 
 
-@pytest.fixture
-def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
+def stock_both(source: mariadb.MariaDB) -> None:
+    """Orders by their numbers, and names by themselves."""
     stock(source)
     source.run("CREATE TABLE shop.names (name VARCHAR(40) COLLATE utf8mb4_general_ci PRIMARY KEY, n INT)")
     source.run("INSERT INTO shop.names SELECT CONCAT(IF(seq % 2, 'A', 'b'), seq), seq FROM shop.seq_1_to_500")
+
+
+@pytest.fixture
+def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
+    stock_both(source)
     with servers.disync(tmp_path, datahub=False) as service:
         world = World(service, source, postgres_database)
         until(lambda: world.rows() == world.truth() and len(world.select("SELECT 1 FROM names")) == 500)

@@ -20,8 +20,9 @@ T = TypeVar("T")
 
 POINTS = (
     *("before write", "after write", "before flush", "after flush", "before save", "after save"),
+    *("before last", "before keyed", "after keyed"),
     *("before ack", "after ack", "before alter", "after alter", "before changes", "before read"),
-    *("before begin", "after begin", "before prepare", "after prepare", "before seek", "after split", "before last"),
+    *("before begin", "after begin", "before prepare_load", "after prepare_load", "before seek", "after split"),
 )
 """The gate's passages at which seeds strike. `changes` and `read`: between two events of a stream or a split."""
 

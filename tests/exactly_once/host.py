@@ -18,7 +18,7 @@ from journal import Journal
 from scenario import Blow
 
 from cutting_proxy import At, Cut
-from disync import app
+from disync import worker
 from disync.engine import pace
 from disync.engine.plan import Pipeline, plan
 from disync.engine.task import Run
@@ -29,7 +29,7 @@ from disync.settings import Settings
 
 WORKER = "here"
 _CHILDREN = multiprocessing.get_context("forkserver")
-_CHILDREN.set_forkserver_preload(["disync.app", "disync.connectors.mysql", "disync.connectors.postgres"])
+_CHILDREN.set_forkserver_preload(["disync.worker", "disync.connectors.mysql", "disync.connectors.postgres"])
 
 
 class Held:
@@ -251,4 +251,4 @@ def _nothing(_: Gate) -> None:
 
 def _work(home: Path, flush_rows: int) -> None:
     pace.FLUSH_ROWS = pace.KEPT_ROWS = flush_rows
-    app.work(Settings.read(home), os.getppid())
+    worker.attend(Settings.read(home), os.getppid())

@@ -39,7 +39,7 @@ class House:
     services: Services
     dispatch: StoreDispatch
 
-    def start_task(self, name: str, read_rows: int, write_rows: int) -> int:
+    def start_task(self, name: str, read_rows: int, write_rows: int, mode: str = "replay") -> int:
         """A task from the database `name` into the schema `name`, created, deployed and started as users do it."""
         jdbc = f"jdbc:postgresql://127.0.0.1:{self.before_target.port}/postgres"
         contents = {
@@ -53,6 +53,7 @@ class House:
             self.services.data_sources.create(ROOT, PROJECT, WantedSource(source, kind, json.dumps(content), 1))
         reader = {"datasource": f"{name}_source", "batchSize": read_rows}
         writer = {"datasource": f"{name}_target", "datasourceSchema": name, "batchSize": write_rows}
+        writer["writeMode"] = mode
         steps = [
             {"stepType": "mysql", "name": "r", "category": "reader", "parameter": reader},
             {"stepType": "postgresql", "name": "w", "category": "writer", "parameter": writer},
@@ -81,7 +82,7 @@ def house(home: Path) -> Iterator[House]:
     granted here."""
     store = open_store(home)
     migrate(store)
-    services = open_services(store, open_vault(home / "key"))
+    services = open_services(store, open_vault(home))
     services.bootstrap("id", "secret")
     durable = {"innodb_flush_log_at_trx_commit": "2", "binlog_row_metadata": "FULL"}
     with (

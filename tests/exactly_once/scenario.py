@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crash import POINTS
 
@@ -51,7 +51,8 @@ _OFTEN = ("write", "flush", "save", "ack", "changes", "commit")
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`flush_rows`: the engine's FLUSH_ROWS. `read_rows`, `write_rows`: `batchSize` of the two steps: small, so that a
-    transaction does not fit into a batch, or a batch not into what the writer holds. `alters`: tables change, too."""
+    transaction does not fit into a batch, or a batch not into what the writer holds. `alters`: tables change, too.
+    `appends`: every change becomes a row of the target, and tables do not change."""
 
     seed: int
     blows: tuple[Blow, ...]
@@ -59,22 +60,26 @@ class Scenario:
     read_rows: int
     write_rows: int
     alters: bool = True
+    appends: bool = False
 
     def __str__(self) -> str:
         sizes = f"flush {self.flush_rows}, read {self.read_rows}, write {self.write_rows}"
-        return f"seed {self.seed}: {', then '.join(map(str, self.blows))}; {sizes}"
+        mode = "; appends" if self.appends else ""
+        return f"seed {self.seed}: {', then '.join(map(str, self.blows))}; {sizes}{mode}"
 
 
 def of(seed: int) -> Scenario:
     chance = random.Random(seed)
     blows = [FIRST[seed % len(FIRST)], *chance.choices(AGAIN, k=chance.choice((0, 1, 1, 2)))]
-    return Scenario(
+    scenario = Scenario(
         seed,
         tuple(Blow(blow.what, blow.where, _nth(blow, chance)) for blow in blows),
         chance.choice((20, 200, 10_000)),
         chance.choice((7, 50, 10_000)),
         chance.choice((10, 100, 50_000)),
     )
+    appends = chance.random() < 0.15 and not any(blow.where.endswith(("alter", "keyed")) for blow in scenario.blows)
+    return replace(scenario, appends=True, alters=False) if appends else scenario
 
 
 def _nth(blow: Blow, chance: random.Random) -> int:

@@ -58,7 +58,7 @@ class Witness:
         """-1 while there is none."""
         if not self._there:
             ((self._there,),) = self._target(f"SELECT to_regclass('{self._name}.tick') IS NOT NULL")
-        rows = self._target(f"SELECT n FROM {self._name}.tick") if self._there else []
+        rows = self._target(f"SELECT coalesce(max(n), -1) FROM {self._name}.tick") if self._there else []
         return int(rows[0][0]) if rows else -1
 
     def examine(self, task: Task) -> None:
@@ -81,15 +81,15 @@ class Witness:
         pipeline = plan(task)
         try:
             self._hold(pipeline)
-            (stream,) = pipeline.streams(self._ledger.load())
-            known, held = self._ledger.checkpoints()[stream.id], pipeline.writer.open(stream).last()
-            if known != held:
-                raise Difference(f"The task has stopped: the ledger has {known}, the target {held}")
+            for stream in pipeline.streams(self._ledger.load()):
+                known, held = self._ledger.checkpoints()[stream.id], pipeline.writer.open(stream).last()
+                if known != held:
+                    raise Difference(f"The task has stopped: the ledger has {known}, the target {held}")
         finally:
             pipeline.close()
 
     def _hold(self, pipeline: Pipeline) -> None:
-        (stream,) = pipeline.streams(self._ledger.load())
+        stream = pipeline.streams(self._ledger.load())[0]  # tables that have come may still have others of their own
         shown = self.tick_there()
         known = self._ledger.checkpoints().get(stream.id)
         held = pipeline.writer.open(stream).last()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
+from appended import Appended
 from crash import WAIT_SECONDS
 from eye import Rows, SourceEye, TargetEye
 from host import Host, Part
@@ -41,7 +42,9 @@ class World:
         self._writer = Writer(house.source, self.name, self._hold_on, self.journal)
         self._writer.workload = Workload(scenario.seed, self._writer.statement, self._settle)
         self._writer.workload.create()
-        self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows)
+        self._appended = Appended(house.source, self.name) if scenario.appends else None
+        mode = "insert" if scenario.appends else "replay"
+        self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows, mode)
         self._witness = Witness(self.name, house.dispatch, self._task_id, self.source, self.target)
         self._host = Host(house, self._task_id, part or Part(), self.journal, self._witness.examine)
 
@@ -80,6 +83,8 @@ class World:
             for schema in (self.name, f"{self.name}_fresh"):
                 self._there.run(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         finally:
+            if self._appended is not None:
+                self._appended.close()
             self._here.close()
             self._there.close()
 
@@ -114,7 +119,10 @@ class World:
         self._host.thaw()
 
     def _compare(self) -> None:
-        found = differences(self.source, self.target, self.name)
+        if self._appended is not None:
+            found = self._appended.differences(self.source, self.target, self._witness.tick_here())
+        else:
+            found = differences(self.source, self.target, self.name)
         if found:
             raise Difference("; ".join(found))
 

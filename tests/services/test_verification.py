@@ -1,4 +1,4 @@
-"""A comparison through the service: who may ask, when there is nothing to compare, and what a repair leaves behind."""
+"""A comparison through the service: when there is nothing to compare, and what a repair leaves behind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from test_dispatch import _no_sources, deployed, mark, run, started
 
 from disync.connectors import memory
 from disync.model.data import Column, Dirty, Position, Table
-from disync.model.errors import ForbiddenAccess, Refused
+from disync.model.errors import Refused
 from disync.model.run import Split, Tally
 from disync.model.types import Kind
 from disync.services import Caller, Services, open_services
 from disync.services.dispatch import StoreDispatch
-from disync.services.verification import Asked
+from disync.services.verification import Asked, Verification
 from disync.store import dirty
 from disync.store.database import open_store
 from disync.store.migrations import migrate
@@ -28,7 +28,7 @@ ROOT = Caller("root", "root", root=True)
 def services(tmp_path: Path) -> Iterator[Services]:
     store = open_store(tmp_path)
     migrate(store)
-    opened = open_services(store, open_vault(tmp_path / "key"))
+    opened = open_services(store, open_vault(tmp_path))
     opened.bootstrap("id", "secret")
     yield opened
     store.close()
@@ -36,23 +36,15 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 def test_there_is_nothing_to_compare_before_the_load_is_done(services: Services) -> None:
     file_id = deployed(services)
+    verification = Verification(services.store, services.data_sources)
     with pytest.raises(Refused, match="has not been started"):
-        services.verification.verify(ROOT, 10000, file_id, Asked())
+        verification.verify(file_id, Asked())
     services.instances.start(ROOT, 10000, file_id, None)
     dispatch = StoreDispatch(services.store, _no_sources)
     memory.place().create(Table("a", (Column("id", Kind.BIGINT),), ("id",)))
     dispatch.ledger(run(dispatch)).begin([], [Split("a/1", Table("a"))])
     with pytest.raises(Refused, match="a: the full load is not done yet"):
-        services.verification.verify(ROOT, 10000, file_id, Asked())
-
-
-def test_only_who_may_see_a_task_may_compare_it(services: Services) -> None:
-    file_id = started(services)
-    services.keys.create_user("vera", "")
-    with pytest.raises(ForbiddenAccess):
-        services.verification.verify(Caller("vera", "vera", root=False), 10000, file_id, Asked())
-    with pytest.raises(Refused, match="is invalid"):
-        services.verification.verify(ROOT, 10000, 99, Asked())
+        verification.verify(file_id, Asked())
 
 
 def test_rows_that_are_repaired_do_not_count_as_refused(services: Services) -> None:

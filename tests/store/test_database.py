@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from disync.model.errors import BadConfig
 from disync.store import access_keys, files, folders, workspaces
 from disync.store.database import Store, open_store
-from disync.store.migrations import HEAD, migrate
+from disync.store.migrations import HEAD, migrate, revision
 from disync.store.schema import member, metadata, nonces
 
 MIGRATE = """
@@ -69,7 +69,8 @@ def test_the_migrations_make_what_the_schema_says(store: Store) -> None:
 def test_a_store_of_the_first_release_grows_and_keeps_its_rows(store: Store) -> None:
     people(store)
     with store.write() as db:
-        for table in ("solution", "config_process", "failed_table"):
+        gone = ("session", "audit", "solution", "config_process", "failed_table", "sample", "event", "lineage")
+        for table in gone:
             db.execute(text(f"DROP TABLE {table}"))
         db.execute(text("DROP INDEX file_solution"))
         for table, columns in _LATER.items():
@@ -86,9 +87,25 @@ def test_a_store_of_the_first_release_grows_and_keeps_its_rows(store: Store) -> 
 _LATER = {
     "instance": ("recalled", "replays", "confirmed_ms"),
     "dirty": ("state", "request", "whole"),
-    "file": ("solution_id", "table_name"),
-    "load_split": ("rows_written", "stream", "gone"),
+    "file": ("solution_id", "table_name", "cu"),
+    "deployment": ("cu",),
+    "checkpoint": ("chosen",),
+    "load_split": ("rows_written", "stream", "gone", "target_name"),
 }
+
+
+def test_a_store_of_a_later_release_is_refused_and_left_as_it_is(store: Store) -> None:
+    with store.write() as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(BadConfig, match="later release"):
+        migrate(store)
+    assert revision(store) == "9999"
+    with store.write() as db:
+        db.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+
+
+def test_the_clocks_of_one_machine_agree(store: Store) -> None:
+    assert abs(store.ahead_ms()) < 1000
 
 
 def test_numbers_stay_exact_in_clients_whose_numbers_are_doubles(store: Store) -> None:

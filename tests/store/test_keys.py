@@ -12,12 +12,14 @@ import pytest
 from disync.model.errors import ForbiddenAccess, Refused
 from disync.services import Services, open_services
 from disync.services.access import Caller, Place, Role
-from disync.services.keys import KNOWN_SECONDS, NewKey
+from disync.services.keys import KNOWN_SECONDS, NewKey, lookup_of
 from disync.services.nonces import KEPT_MS
 from disync.store.database import Store, open_store
 from disync.store.vault import Vault, open_vault
 
 NOW = 1_800_000_000.0
+LOCAL = Caller("root", "root", root=True)
+"""Root without a key, as at the command line."""
 
 
 def test_the_first_start_makes_a_root_key_and_shows_it_once(store: Store, tmp_path: Path) -> None:
@@ -74,11 +76,11 @@ def test_nothing_that_is_stored_or_shown_has_a_secret_in_it(services: Services, 
 def test_a_switched_off_key_is_known_and_inactive(services: Services) -> None:
     services.keys.create_user("ann")
     made = services.keys.create_key("ann")
-    services.keys.disable_key(made.id)
+    services.keys.switch(LOCAL, lookup_of(made.id), False)
     key = services.keys.find(made.id)
     assert key is not None
     assert (key.active, key.caller) == (False, Caller("ann", "ann"))
-    services.keys.enable_key(made.id)
+    services.keys.switch(LOCAL, lookup_of(made.id), True)
     key = services.keys.find(made.id)
     assert key is not None
     assert key.active
@@ -93,8 +95,8 @@ def test_users_and_keys_that_cannot_be_are_refused(services: Services) -> None:
         services.keys.create_user("")
     with pytest.raises(Refused, match="no user"):
         services.keys.create_key("nobody")
-    with pytest.raises(Refused, match="no access key"):
-        services.keys.disable_key("nothing")
+    with pytest.raises(Refused, match="no such access key"):
+        services.keys.switch(LOCAL, "nothing", False)
     services.keys.create_user("ann")
     with pytest.raises(Refused, match="another user"):
         services.bootstrap(*_pair(services.keys.create_key("ann")))
@@ -199,7 +201,8 @@ def test_a_key_switched_off_elsewhere_stops_within_a_second(
     other = open_services(again, open_vault(tmp_path))
     assert services.keys.find("rootKeyId") is services.keys.find("rootKeyId"), "remembered"
     assert services.keys.find("laterKeyId") is None
-    other.keys.disable_key("rootKeyId")
+    other.keys.create_key("root")
+    other.keys.switch(LOCAL, lookup_of("rootKeyId"), False)
     with again.write() as db:
         other.keys.put(db, "root", NewKey("laterKeyId", "laterSecret"))
     again.close()

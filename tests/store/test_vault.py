@@ -89,6 +89,14 @@ def test_a_key_file_may_lie_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_key_that_an_earlier_release_put_into_a_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "key").mkdir()
+    (tmp_path / "key" / "key").write_bytes(b64encode(OLD) + b"\n")
+    record = Vault([OLD]).seal(b"secret", "kind")
+    assert open_vault(tmp_path).open(record, "kind") == b"secret"
+    assert open_vault(tmp_path / "home", tmp_path / "key").open(record, "kind") == b"secret"
+
+
 @pytest.mark.parametrize("text", ["", "c2hvcnQ=\n", "not base64!\n"])
 def test_what_is_no_key_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text)

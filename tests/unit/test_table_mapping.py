@@ -95,7 +95,7 @@ def test_a_mapping_that_is_none_names_the_place(rule: dict[str, Any], message: s
         ("Rename", "{", "Rename rule r"),
         ("AddColumn", {"columns": [{"columnName": "x", "columnValueType": "Other", "columnValue": ""}]}, "Other"),
         ("HandleDml", {"dmlPolicies": [{"dmlType": "Insert", "dmlAction": "LogicalDelete"}]}, "only dmlType Delete"),
-        ("HandleDml", {"dmlPolicies": [{"dmlType": "Delete", "dmlAction": "Filter"}]}, "not served yet"),
+        ("HandleDml", {"dmlPolicies": [{"dmlType": "Delete", "dmlAction": "Filter"}]}, "needs a filterCondition"),
     ],
 )
 def test_a_rule_that_is_none_is_named(action: str, expression: Any, message: str) -> None:

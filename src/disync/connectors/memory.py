@@ -15,7 +15,7 @@ Faults, for tests: set `place(name).faults = Faults(...)`. Each fires once, then
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -227,6 +227,14 @@ class MemoryChangeReader(MemoryReader, ChangeReader):
             else:
                 yield Idle(Position(str(at)))
 
+    def locate(self, split: Split, text: str) -> Position:
+        log = self._stream(split)
+        if not (text.isascii() and text.isdigit() and int(text) <= len(log.rows)):
+            raise BadConfig(f"{text!r} is no number of rows from 0 to {len(log.rows)}.")
+        if int(text) < log.gone:
+            raise PositionGone(f"Stream {split.id} begins at {log.gone}, position {text} has expired.")
+        return Position(text)
+
     def ack(self, stream: Split, upto: Position) -> None:
         with self._memory.changed:
             self._memory.acknowledged[stream.id] = upto
@@ -257,6 +265,14 @@ class MemoryWriter(Writer):
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         for table in tables:
             self._memory.create(replace(table, name=self._parameters.table))
+
+    def ended(self) -> Set[str] | None:
+        with self._memory.changed:
+            return (
+                {s for s, kept in self._memory.checkpoints.items() if kept.done}
+                if self._parameters.transactional
+                else None
+            )
 
     def open(self, split: Split) -> Sink:
         return MemorySink(self._memory, self._parameters, split)
@@ -294,7 +310,8 @@ class MemorySink(Sink):
         with self._memory.changed:
             held = self._memory.checkpoints.get(checkpoint.split)
             if held is not None and held.epoch > checkpoint.epoch:
-                raise Fenced(f"Run {held.epoch} writes {checkpoint.split} now; this is run {checkpoint.epoch}.")
+                newer = held.epoch
+                raise Fenced(f"Run {newer} writes {checkpoint.split} now; this is run {checkpoint.epoch}.", newer)
             limit = self._memory.faults.flush_after
             if limit is not None:
                 self._memory.faults.flush_after = None

@@ -76,6 +76,11 @@ def connect(host: str, port: int, seconds: float | None, resolve: Resolver | Non
     raise last
 
 
+def authority(host: str, port: int) -> str:
+    """As it stands in a URI."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def denied(address: IPv4Address | IPv6Address) -> bool:
     """Whether this is an address, or a form of one, at which no data source can be."""
     if any(address in network for network in _NETWORKS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import NamedTuple, Protocol
 
 from disync.engine.ledger import Ledger
@@ -25,13 +25,22 @@ class Dispatch(Protocol):
     def claim(self, worker: str) -> Task | None:
         """Take one run that is wanted and that nobody holds; its epoch grows by one. None: nothing to do."""
 
-    def renew(self, worker: str, running: Set[Hold]) -> Set[Hold]:
-        """Hold on to all of the worker's runs for LEASE_SECONDS more and mark those `running`.
+    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
+        """Hold on to these runs for LEASE_SECONDS more: to those `running`, which are marked so, and to those that have
+        only `begun`. What else the store says that the worker holds has ended unheard, and lapses.
 
         Returns those which are still wanted: all others must stop.
         """
 
+    def sample(self, delays: Mapping[Hold, int | None], memory_bytes: int) -> None:
+        """Write down how these runs are: what each has done since it was told of before (nothing, the first time), how
+        far it is behind in ms, and how much memory the worker holds."""
+
     def finish(self, task: Task, error: TaskError | None) -> None:
-        """The run has ended and holds nothing any more: by itself or as asked (None), or because of `error`."""
+        """The run has ended and holds nothing any more: by itself or as asked (None), or because of `error`.
+
+        Of one that was fenced off by the target, although no newer run is known of, the next has a newer epoch than the
+        target has seen.
+        """
 
     def ledger(self, task: Task) -> Ledger: ...

@@ -1,16 +1,25 @@
-"""Why a row differs, where that is known: the target has refused it, or a task that rests has still to apply it."""
+"""How a row differs, as people read it, and why, where that is known: the target has refused it, the task's rules leave
+its changes out, or a task that rests has still to apply them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from disync.engine.findings import TableReport, Why
+from disync.engine.findings import Finding, TableReport, Why
+from disync.engine.judge import Verdict
 from disync.engine.tide import Tide
 from disync.model import kept
-from disync.model.compare import Key, Method, Pair, plain_key
+from disync.model.bound import bind
+from disync.model.compare import Key, Method, Pair, Row, plain_key
+from disync.model.data import Column
+from disync.model.dml import Dml
 from disync.model.errors import TaskError
 from disync.model.kept import Kept
+from disync.model.reading import readable
+
+SHOWN = 40
+"""Columns of a row that only one side has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,20 @@ def _is_own(row: Kept, method: Method) -> bool:
     return all(row.named.get(name.lower(), value) == value for name, value in marks)
 
 
+def ruled(dml: Dml, columns: tuple[Column, ...], verdict: Verdict) -> bool:
+    """Whether a row differs because its changes were left out as the rules have it."""
+    here, there = verdict.here, verdict.there
+    if here is not None or verdict.hidden:
+        return dml.updates is not None and here is not None and not bind(dml.updates, columns).holds(here.values)
+    if there is None or not (dml.updates or dml.deletes):
+        return False
+    # It is gone from the source. The target has it as it was at the last change that was applied, which may be an older
+    # one than the delete was about.
+    if dml.updates is not None and not bind(dml.updates, columns).holds(there.values):
+        return dml.deletes is not None
+    return dml.deletes is not None and not bind(dml.deletes, columns).holds(there.values)
+
+
 def pending(tide: Tide, reports: Sequence[TableReport]) -> None:
     """What differs only because a task that rests has still to apply it."""
     sought = {
@@ -60,3 +83,16 @@ def pending(tide: Tide, reports: Sequence[TableReport]) -> None:
             replace(found, why=Why.PENDING if found.plain in keys else other) if found.why is Why.UNKNOWN else found
             for found in report.findings
         ]
+
+
+def with_values(finding: Finding, verdict: Verdict, pair: Pair) -> Finding:
+    """What each side has of a row that differs. Of one that only one side has, its first columns."""
+    places = verdict.columns or range(min(SHOWN, len(pair.source.columns)))
+
+    def shown(row: Row | None) -> Mapping[str, str | None] | None:
+        if row is None:
+            return None
+        columns = [(pair.source.columns[place], row.values[place]) for place in places]
+        return {column.name: readable(column.kind, value) for column, value in columns}
+
+    return replace(finding, here=shown(verdict.here), there=shown(verdict.there))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from disync.model.compare import Key, Method, Pair
+from disync.model.dml import Dml
 
 
 class What(StrEnum):
@@ -28,7 +29,7 @@ class Why(StrEnum):
     PENDING = "not yet applied"
     """The task rests, and the source's log has changes of the row that it will apply."""
     RULED = "as the task's rules have it"
-    """The task's mapping leaves out such changes (HandleDml: Ignore)."""
+    """The task's mapping leaves out such changes (HandleDml: Ignore, Filter)."""
     DOUBTFUL = "perhaps not yet applied"
     """The task rests behind the source's log, which could not be looked through."""
 
@@ -36,7 +37,8 @@ class Why(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A row that differs. `key`: the key's values by the source's names; `plain`: the same, to be compared by.
-    `columns`: the names of those that differ. `note`: what there is to say about it."""
+    `columns`: the names of those that differ. `note`: what there is to say about it. `here` and `there`: what the
+    source and the target have, as people read it; of a row that both have, in the columns that differ."""
 
     what: What
     key: Mapping[str, Any]
@@ -44,6 +46,8 @@ class Finding:
     columns: tuple[str, ...] = ()
     why: Why = Why.UNKNOWN
     note: str = ""
+    here: Mapping[str, str | None] | None = None
+    there: Mapping[str, str | None] | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class TableReport:
     """`trouble`: why the comparison did not come to its end, "" where it did. `rows` of source and target as they were
     counted on the way. `left_out`: columns that only the source has. `unsettled`: keys of rows that changed too fast.
     `whole`: for a table without a key, whether both sides were found equal. `ruled`: differences that the task makes by
-    its own rules."""
+    its own rules, `dml` by which rows it does."""
 
     source: str
     target: str
@@ -64,6 +68,7 @@ class TableReport:
     trouble: str = ""
     whole: bool | None = None
     ruled: frozenset[What] = frozenset()
+    dml: Dml | None = None
 
     @property
     def equal(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 import structlog
 
@@ -16,10 +17,18 @@ from disync.engine.ledger import Ledger
 from disync.engine.plan import Pipeline
 from disync.model.connector import ChangeReader
 from disync.model.data import Position, SchemaChange, Table
-from disync.model.errors import BadConfig, Unreachable
-from disync.model.run import Checkpoint, Split, Task
+from disync.model.ddl import Policy
+from disync.model.errors import BadConfig
+from disync.model.run import Checkpoint, Split, Start, Task
 
 log = structlog.get_logger()
+
+_COMES = count(1)
+"""A table may come, fail and come again in one epoch: what a target keeps of its first load counts no more then."""
+
+
+TOLD = "told:"
+"""So begins the id of the split of a table that is not loaded, since the log tells all of it."""
 
 
 class Joining:
@@ -27,6 +36,23 @@ class Joining:
         self._pipeline = pipeline
         self._task = task
         self._ledger = ledger
+
+    def require_kept(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Raise BadConfig where the target does not hold what it was loaded with, of whichever tables: to follow them
+        from here on would leave a gap that nobody sees."""
+        ended = self._pipeline.writer.ended()
+        if ended is None:
+            return
+        loaded = [split for split in load if _done(split, checkpoints) and not split.id.startswith(TOLD)]
+        lost = sorted({split.table.name for split in loaded if split.id not in ended})
+        if lost:
+            more = f" and {len(lost) - 1} more tables" if len(lost) > 1 else ""
+            raise BadConfig(
+                f"The target does not hold any more that {lost[0]}{more} was loaded: it was emptied, or put back to an "
+                "older state. Put it back to a newer one; or terminate the task, deploy it and start it, so that it "
+                "begins anew.",
+                lost,
+            )
 
     def leave(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> bool:
         """Forget the tables that are no longer selected or no longer in the source; a log tells what became of them.
@@ -56,10 +82,11 @@ class Joining:
         stream = self._pipeline.streams(())[0] if follows else None
         begun = checkpoints.get(stream.id) if stream else None
         told = (
-            reader.came(come, begun.position)
+            reader.came(come, begun.position, self._follows("RENAMETABLE"))
             if isinstance(reader, ChangeReader) and begun and not doubtful
             else frozenset()
         )
+        told -= self._ledger.left()  # these are emptied
         wanted = [table for table in come if table.name not in told]
         for table in come:
             if table.name in told:
@@ -69,45 +96,84 @@ class Joining:
             log.warning("tables that have come are not loaded, only followed", task=self._task.id, tables=names)
             return
         if wanted:
-            self._begin(wanted, f"{stream.id}@{self._task.epoch}" if stream and begun else "", begun)
+            self._begin(wanted, stream if begun else None, begun)
 
     def belongs(self, table: Table) -> Split:
         """Remember a table of which the log tells all: nothing of it is to be loaded."""
-        split = Split(f"told:{table.name}@{self._task.epoch}", table)
+        split = Split(f"{TOLD}{table.name}@{self._task.epoch}", table)
         self._ledger.begin([Checkpoint(split.id, Position(""), self._task.epoch, done=True)], [split])
         return split
 
-    def require_loaded(self, change: SchemaChange, load: Sequence[Split]) -> None:
-        """A table that is selected by its new name may have had rows under the old one."""
-        if change.kind != "CREATETABLE" or change.statement.lstrip()[:6].upper() == "CREATE":
-            return
-        if self._pipeline.loads and change.after.name not in {split.table.name for split in load}:
-            raise Unreachable(f"{change.after.name} has come with rows that it had; the run begins anew to load them.")
+    def require_targets(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> None:
+        """A table that was loaded and has lost its target must not be made anew, empty, without a word; but one that
+        the log tells of from its first row on will be."""
+        begun = {split.table.name for split in load if split.id in checkpoints}
+        routes = [route for route in self._pipeline.routes if route.source.name in begun]
+        lost = {table.name for table in self._pipeline.writer.missing([route.target for route in routes])}
+        gone = [route for route in routes if route.target.name in lost]
+        if gone and isinstance(self._pipeline.reader, ChangeReader):
+            place = checkpoints.get(self._pipeline.streams(())[0].id)
+            sources = [route.source for route in gone]
+            told = self._pipeline.reader.came(sources, place.position, True) if place else frozenset()
+            gone = [route for route in gone if route.source.name not in told]
+        if gone:
+            raise BadConfig(
+                f"{self._pipeline.writer.place(gone[0].target)}, into which {gone[0].source.name} was loaded, is not "
+                "there any more. Have it loaded again (RetryDISyncTables), or begin the task anew.",
+                [route.source.name for route in gone],
+            )
 
-    def _begin(self, tables: Sequence[Table], stream: str, begun: Checkpoint | None) -> None:
+    def loads_anew(self, change: SchemaChange) -> bool:
+        """Whether the table of a change that left it with rows unknown is forgotten: the next run finds it new, and
+        loads it. Where rows are only appended that would have them twice."""
+        if not change.unknown or not self._pipeline.loads or self._pipeline.writer.appends:
+            return False
+        self._ledger.leave({change.after.name})
+        log.info("a table has come with rows that it had", task=self._task.id, table=change.after.name)
+        return True
+
+    def _begin(self, tables: Sequence[Table], stream: Split | None, begun: Checkpoint | None) -> None:
         names, epoch = {table.name for table in tables}, self._task.epoch
-        self._empty([table for table in tables if table.name in self._ledger.left()])
+        mark = f"@{epoch}.{next(_COMES)}"
+        own = f"{stream.id}{mark}" if stream else ""
+        back = [table for table in tables if table.name in self._ledger.left()]
+        first = [Checkpoint(own, self._place(begun.position, bool(back)), epoch)] if own and begun else []
+        self._empty(back)
         splits = [
-            replace(split, id=f"{split.id}@{epoch}", stream=stream)
+            replace(split, id=f"{split.id}{mark}", stream=own)
             for split in self._pipeline.load()
             if split.table.name in names
         ]
-        first = [Checkpoint(stream, begun.position, epoch)] if stream and begun else []
         log.info("tables have come", task=self._task.id, tables=sorted(names))
         self._ledger.begin(first, splits)
 
+    def _place(self, begun: Position, back: bool) -> Position:
+        """Where tables are followed from. What the log says of one that comes back is of its rows before: it is passed
+        over up to here and now."""
+        reader = self._pipeline.reader
+        if not back or not isinstance(reader, ChangeReader):
+            return begun
+        return reader.seek(self._pipeline.streams(())[0], Start("latest"))
+
     def _empty(self, tables: Sequence[Table]) -> None:
+        """The target's rows go, its columns follow, as far as they follow at all: nobody will tell of them later."""
         if not tables:
             return
         sink = self._pipeline.writer.open(Split(f"emptied@{self._task.epoch}", tables[0]))
         try:
             for table in tables:
-                change = SchemaChange(table, table, "TRUNCATETABLE", "it comes back to the task", Position(""))
-                mapped = self._pipeline.transform.change(change)
-                if mapped is not None:
-                    sink.alter(mapped)
+                for kind in ("TRUNCATETABLE", *filter(self._follows, ("ADDCOLUMN", "MODIFYCOLUMN"))):
+                    change = SchemaChange(table, table, kind, "it comes back to the task", Position(""))
+                    mapped = self._pipeline.transform.change(change)
+                    if mapped is not None and kind == "ADDCOLUMN":  # any column may be new
+                        mapped = replace(mapped, before=replace(mapped.before, columns=()))
+                    if mapped is not None:
+                        sink.alter(mapped)
         finally:
             sink.close()
+
+    def _follows(self, kind: str) -> bool:
+        return self._task.ddl.get(kind, Policy.WARNING) is Policy.NORMAL
 
 
 def _done(split: Split, checkpoints: Mapping[str, Checkpoint]) -> bool:

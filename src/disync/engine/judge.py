@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from disync.engine.tide import Tide
+from disync.model.bound import bind
 from disync.model.compare import Inspection, Key, Method, Pair, Row, plain, plain_key
 
 ROUNDS = 2
@@ -29,13 +30,15 @@ _PAUSE_SECONDS = 0.1
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A row that differs: as the source has it and as the target does, None where it is not there. `columns`: the
-    places of those that differ. `trouble`: why the source's row cannot be read."""
+    places of those that differ. `trouble`: why the source's row cannot be read. `hidden`: the source has it, and the
+    target is not to, by the task's filter."""
 
     key: Key
     here: Row | None
     there: Row | None
     columns: tuple[int, ...] = ()
     trouble: str = ""
+    hidden: bool = False
 
 
 Rows = Mapping[Key, Row]
@@ -83,6 +86,12 @@ class Judge:
                 del open_[plain_]
         return {plain_: self._verdict(key, again.get(plain_), there.get(plain_)) for plain_, key in open_.items()}
 
+    def _meant(self, row: Row | None) -> Row | None:
+        """A row of the source, if the target is to have it."""
+        rows = self.method.rows
+        hidden = row is not None and rows is not None and not bind(rows, self.pair.source.columns).holds(row.values)
+        return None if hidden else row
+
     def _word(self, open_: Open) -> dict[Key, Verdict]:
         """The log's: exact, however fast a row changes."""
         self.tide.flow()
@@ -104,7 +113,8 @@ class Judge:
                 found[plain_] = self._verdict(key, truth, there.get(plain_))
         return found
 
-    def _same(self, here: Row | None, there: Row | None) -> bool:
+    def _same(self, source: Row | None, there: Row | None) -> bool:
+        here = self._meant(source)
         if here is None or there is None:
             return here is there
         return not here.trouble and self._facts(here) == self._facts(there)
@@ -117,9 +127,10 @@ class Judge:
             return str(value)
         return plain(self.pair.source.columns[place].kind, value, self.method.forms[place])
 
-    def _verdict(self, key: Key, here: Row | None, there: Row | None) -> Verdict:
+    def _verdict(self, key: Key, source: Row | None, there: Row | None) -> Verdict:
         columns: tuple[int, ...] = ()
+        here = self._meant(source)
         if here is not None and there is not None:
             both = zip(self._facts(here), self._facts(there), strict=True)
             columns = tuple(place for place, (one, other) in enumerate(both) if one != other)
-        return Verdict(key, here, there, columns, here.trouble if here else "")
+        return Verdict(key, here, there, columns, here.trouble if here else "", source is not here)

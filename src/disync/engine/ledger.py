@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Protocol
 
-from disync.model.data import Dirty
+from disync.model.data import Dirty, SchemaChange
+from disync.model.ddl import Policy
 from disync.model.kept import Kept
+from disync.model.lineage import Flow
 from disync.model.run import Checkpoint, Split, Tally
 
 
@@ -50,6 +52,13 @@ class Ledger(Protocol):
     def failed(self) -> Mapping[str, str]:
         """The tables that are left behind, and why."""
 
+    def routed(self, flows: Callable[[], Sequence[Flow]]) -> None:
+        """What this run reads and where it goes, for whoever traces it; told once, as the run begins. Whoever does not
+        need not ask. Raises nothing: no run depends on it."""
+
+    def changed(self, change: SchemaChange, policy: Policy, outcome: str) -> None:
+        """The source's schema has changed, and this is what came of it. After a crash the same may be told again."""
+
     def asked(self) -> Sequence[Kept]:
         """The refused rows whose replay is asked for, in the order of their requests, then of their ids."""
 
@@ -67,6 +76,8 @@ class Notebook:
         self._left: set[str] = set()
         self._failed: dict[str, str] = {}
         self.dirty: list[Dirty] = []
+        self.changes: list[tuple[SchemaChange, Policy, str]] = []
+        self.flows: list[Flow] = []
         self.kept: dict[int, Kept] = {}
         """Rows to replay, by id: what tests put here."""
         self.outcomes: dict[int, str | None] = {}
@@ -116,10 +127,19 @@ class Notebook:
         with self._lock:
             return dict(self._failed)
 
-    def retry(self) -> None:
-        """No table is left behind any more: the next run takes them up again."""
+    def retry(self, tables: Set[str] | None = None) -> None:
+        """No table, or none of these, is left behind any more: the next run takes them up again."""
         with self._lock:
-            self._failed.clear()
+            for table in self._failed.keys() & (self._failed.keys() if tables is None else tables):
+                del self._failed[table]
+
+    def routed(self, flows: Callable[[], Sequence[Flow]]) -> None:
+        with self._lock:
+            self.flows = list(flows())
+
+    def changed(self, change: SchemaChange, policy: Policy, outcome: str) -> None:
+        with self._lock:
+            self.changes.append((change, policy, outcome))
 
     def asked(self) -> Sequence[Kept]:
         with self._lock:

@@ -9,6 +9,7 @@ from disync.engine.findings import What
 from disync.engine.plan import Pipeline
 from disync.model.compare import Method, Pair, agree
 from disync.model.data import Table
+from disync.model.dml import Dml
 from disync.model.errors import BadConfig
 from disync.model.table_mapping import DELETED, Route
 
@@ -17,12 +18,14 @@ _LEFT_OUT = {"Insert": What.MISSING, "Update": What.DIFFERENT, "Delete": What.EX
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`left_out`: columns that only the source has. `ruled`: differences that the task's own rules make."""
+    """`left_out`: columns that only the source has. `ruled`: differences that the task's own rules make, and `dml` by
+    which rows they do."""
 
     pair: Pair
     method: Method
     left_out: tuple[str, ...]
     ruled: frozenset[What]
+    dml: Dml | None = None
 
 
 def chosen(pipeline: Pipeline, names: Sequence[str]) -> list[Route]:
@@ -49,8 +52,10 @@ def match(pipeline: Pipeline, route: Route) -> Match:
     if keys != source.keys:
         method = replace(method, ordered=0)  # no index of the source goes along it
     left_out = tuple(column.name for column in source.columns if column.name not in kept)
-    ruled = frozenset(_LEFT_OUT[kind] for kind, action in (route.dml or {}).items() if action == "Ignore")
-    return Match(pair, method, left_out, ruled)
+    dml = route.dml or Dml()
+    dml.require(source.name, pair.source.columns)  # what is not there on both sides nobody can ask
+    ruled = frozenset(_LEFT_OUT[kind] for kind, action in dml.actions.items() if action == "Ignore")
+    return Match(pair, replace(method, rows=dml.rows), left_out, ruled, route.dml)
 
 
 def _keys(route: Route) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from disync.model.connector import ChangeReader, Connector, Reader, Site, Writer
 from disync.model.data import Table
 from disync.model.errors import BadConfig
 from disync.model.job import Job, Step, parse
+from disync.model.lineage import Flow, flow
 from disync.model.run import Split, Start, Task
 from disync.model.table_mapping import Route, TableMappings, read
 
@@ -58,6 +59,12 @@ class Pipeline:
     def first(self) -> Start:
         """Where the task's streams begin: a log that takes over from a full load begins where it was before that."""
         return Start("latest") if self.loads else self.start
+
+    @property
+    def flows(self) -> list[Flow]:
+        """Which tables become which, as far as both sides have names for everybody."""
+        named = [(r, self.reader.dataset(r.source), self.writer.dataset(r.target)) for r in self.routes]
+        return [flow(route, source, target) for route, source, target in named if source and target]
 
     def load(self) -> list[Split]:
         """The bounded splits of a task that begins: what is there now. None for one that only follows a log."""

@@ -43,6 +43,8 @@ class Host(Protocol):
 
     def admit(self, size: int) -> None: ...
 
+    def changes_by_key(self, table: Table) -> None: ...
+
 
 class Replay:
     def __init__(self, host: Host, pipeline: Pipeline, task: Task, ledger: Ledger) -> None:
@@ -126,7 +128,7 @@ class Replay:
         """Write, and make it durable; what was refused. `done`: it may be written again by a run that comes after."""
         for batch in batches:
             self._host.admit(batch.size)
-            sink.write(self._pipeline.transform.batch(batch))
+            sink.write(self._pipeline.transform.batch(batch, again=True))
         return sink.flush(Checkpoint(SPLIT, batches[-1].position, self._task.epoch, done))
 
     def _settle(self, outcomes: Mapping[int, str | None], tally: Tally) -> None:
@@ -140,6 +142,7 @@ class Replay:
             if table is None:
                 outcomes.update(dict.fromkeys((row.id for row in of_table), _NO_TABLE))
             elif not self._pipeline.writer.adds_only:
+                self._host.changes_by_key(table)
                 yield from self._pipeline.reader.reread(table, of_table)
             elif not any(column.kind is Kind.BYTES for column in table.columns):
                 # Such a target keeps bytes as the text they are, if they are any: they might come back as others.

@@ -9,7 +9,7 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -17,14 +17,18 @@ from typing import Protocol
 import structlog
 
 from disync.engine.ahead import Ahead
+from disync.engine.chosen import take_up
+from disync.engine.delay import Delay, longest
 from disync.engine.joining import Joining
+from disync.engine.late_keys import LateKeys
 from disync.engine.ledger import Ledger
+from disync.engine.order import Order
 from disync.engine.pace import Throttle
 from disync.engine.plan import Pipeline
 from disync.engine.replay import Replay
 from disync.engine.split_run import SplitRun
 from disync.model.connector import ChangeReader, Sink
-from disync.model.data import Batch, Position, SchemaChange
+from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
 from disync.model.ddl import Policy
 from disync.model.errors import DdlRefused, DirtyLimit, Fenced, Misfit, NeedsConfirmation, TaskError
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
@@ -61,8 +65,10 @@ class Run:
         self._failure: BaseException | None = None
         self._joins = joins
         self._joining = Joining(pipeline, task, ledger)
+        self._keys = LateKeys((), (), pipeline.writer.open)
         self._quiet: dict[str, Position | None] = {}
         """The streams, and where they are durable."""
+        self._delays: dict[str, Delay] = {}
         self.joining = False
         self.running = False
 
@@ -74,6 +80,11 @@ class Run:
     ) -> None:
         self.running = False
         self._pipeline.close()
+
+    @property
+    def delay_ms(self) -> int | None:
+        """How far the target is behind the source; None while that is not known, as during a full load."""
+        return longest(list(self._delays.values()))
 
     def stop(self) -> None:
         """Ask the run to flush, save and end. Returns at once; `go` returns when it has."""
@@ -111,11 +122,14 @@ class Run:
         for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
             log.warning(warning, task=self._task.id)
         self._prepare()
+        take_up(self._pipeline, self._task, self._ledger)
         return self._begin()
 
     def _prepare(self) -> None:
+        self._joining.require_targets(self._ledger.load(), self._ledger.checkpoints())
         try:
-            self._pipeline.writer.prepare(self._pipeline.targets, self._task.confirmed)
+            keyless = self._pipeline.writer.prepare_load(self._pipeline.targets, self._task.confirmed)
+            self._keys = LateKeys(keyless, self._pipeline.routes, self._pipeline.writer.open)
         except Misfit as error:
             if self._task.isolates and not self._task.confirmed:
                 raise NeedsConfirmation(f"{error} Or start the solution again to use the table as it is.") from error
@@ -135,6 +149,7 @@ class Run:
             self._ledger.begin(first, load)
             known = self._ledger.checkpoints()
         else:
+            self._joining.require_kept(load, known)
             doubtful = self._joining.leave(load, known)
             self._joining.come(self._ledger.load(), known, doubtful)
             if self._joins:
@@ -142,6 +157,8 @@ class Run:
             load, known = self._ledger.load(), self._ledger.checkpoints()
         tables = {table.name: table for table in pipeline.tables}
         self._load = [replace(split, table=tables[split.table.name]) for split in load if split.table.name in tables]
+        self._keys.begin(self._load, {split for split, checkpoint in known.items() if checkpoint.done})
+        self._ledger.routed(lambda: pipeline.flows)
         return known
 
     def _join(self) -> None:
@@ -175,30 +192,21 @@ class Run:
         return Checkpoint(stream.id, reader.seek(stream, start), self._task.epoch)
 
     def _supervise(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Start a thread for every split whose parents have been read to their end, until all is read."""
+        """Start a thread for every split whose parents have been read to their end, until all is read. A stream may
+        never end, so each has a thread of its own; bounded splits share `parallel` of them."""
+        order = Order(self._load, lambda: self._pipeline.streams(self._load), self._ended)
         while not self._stopping.is_set() and self._failure is None:
-            splits = [*self._load, *self._pipeline.streams(self._load)]
-            present = {split.id for split in splits}
-            for split in splits:
-                if self._ready(split, present):
-                    self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
-            if not self._threads and present <= self._ended:
+            room = self._pipeline.parallel - len(self._threads.keys() - self._quiet.keys())
+            for split in order.ready(self._threads, self._ended, room):
+                self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
+            if not self._threads and order.over(self._ended):
                 return
-            self._changed.wait(DISCOVER_SECONDS)
+            if not self._changed.wait(DISCOVER_SECONDS):
+                order.ask()
             self._changed.clear()
-            for split_id in [s for s, thread in self._threads.items() if s in self._ended and not thread.is_alive()]:
-                del self._threads[split_id]
-
-    def _ready(self, split: Split, present: Set[str]) -> bool:
-        """Whether to begin the split now: not yet begun, its parents read, and not too many beside it.
-
-        A stream may never end, so each has a thread of its own; bounded splits share `parallel` of them.
-        """
-        if split.id in self._ended or split.id in self._threads:
-            return False
-        if any(parent in present and parent not in self._ended for parent in split.parents):
-            return False
-        return split.endless or len(self._threads.keys() - self._quiet.keys()) < self._pipeline.parallel
+            for split_id in [split_id for split_id in self._threads if split_id in self._ended]:
+                self._threads.pop(split_id).join()  # it is about to let go of its sink
+                order.ended(split_id)
 
     def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
@@ -213,7 +221,7 @@ class Run:
             try:
                 latest = self._latest(sink.last(), checkpoint)
                 if latest is not None and latest.done:
-                    self.split_ended(split)
+                    self.split_ended(split, sink)
                 else:
                     self._read(split, sink, latest)
             finally:
@@ -225,9 +233,12 @@ class Run:
             self._changed.set()
 
     def _latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
-        """Where to go on: what the target holds is newer where a run died before it could save, and is saved now."""
+        """Where to go on: what the target holds is newer where a run died before it could save, or where the store was
+        put back to an older state, and is saved now."""
         if held is None:
             return saved
+        if held.epoch > self.epoch:
+            raise Fenced(f"Run {held.epoch} has written {held.split}; this is run {self.epoch}.", held.epoch)
         if saved is None or (held.position, held.done) != (saved.position, saved.done):
             caught_up = replace(held, epoch=self.epoch)
             self._ledger.save(caught_up, held.refused, Tally(rows_dirty=len(held.refused)))
@@ -271,8 +282,19 @@ class Run:
         if dirty and limit is not None and refused > limit:
             raise DirtyLimit(
                 f"{refused} rows were refused and errorLimit.record allows {limit}; the last: "
-                f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again."
+                f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again.",
+                self._refusing(dirty),
             )
+
+    def _refusing(self, dirty: Sequence[Dirty]) -> Set[str]:
+        """The targets of the tables that these rows are of; none where one of them does not tell."""
+        places = {
+            name: route.target.name
+            for route in self._pipeline.routes
+            for name in (route.source.name, self._pipeline.writer.place(route.target))
+        }
+        found = {places.get(row.table, "") for row in dirty}
+        return frozenset() if "" in found else found
 
     def leaves(self, error: TaskError) -> bool:
         """Whether the task goes on without the tables that an error is about: some others are left."""
@@ -288,7 +310,9 @@ class Run:
 
     def followed(self, change: SchemaChange) -> SchemaChange | None:
         """What the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""
-        policy = self._task.ddl.get(change.kind, Policy.WARNING)
+        policy = self._policy(change)
+        if policy is not Policy.NORMAL:
+            self._ledger.changed(change, policy, "stops the task" if policy is Policy.CRITICAL else "not followed")
         if policy is Policy.CRITICAL:
             raise DdlRefused(
                 f"{change.kind} of {change.before.name} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
@@ -301,19 +325,59 @@ class Run:
             )
         if policy is not Policy.NORMAL:
             return None
-        self._joining.require_loaded(change, self._load)
+        mapped = self._pipeline.transform.change(change)
+        if mapped is None:
+            self._ledger.changed(change, policy, "not followed, as other tables have the same target")
+        elif self._joining.loads_anew(change):
+            self._ledger.changed(change, policy, "its table is loaded anew")
+            self._begin_anew()
+            return None
+        elif change.unknown and change.kind != "CREATETABLE":
+            self._ledger.changed(change, policy, "not followed, as its rows are not told")
+            return None
+        for one in (change, *change.together):
+            self._belongs(one)
+        return mapped
+
+    def _belongs(self, change: SchemaChange) -> None:
         known = {split.table.name for split in self._load}
         if change.kind in ("CREATETABLE", "RENAMETABLE") and self._pipeline.loads and change.after.name not in known:
             told = self._joining.belongs(change.after)
             self._ended.add(told.id)
             self._load.append(told)
-        return self._pipeline.transform.change(change)
+
+    def _begin_anew(self) -> None:
+        """End in good order, so that another run begins."""
+        self.joining = True
+        self.stop()
+
+    def altered(self, change: SchemaChange) -> None:
+        """The target has followed."""
+        lacking = f", but rows that were there have null in {', '.join(change.unfilled)}" if change.unfilled else ""
+        self._ledger.changed(change, self._policy(change), f"followed{lacking}")
+
+    def _policy(self, change: SchemaChange) -> Policy:
+        return self._task.ddl.get(change.kind, Policy.WARNING)
 
     def acknowledge(self, split: Split, upto: Position) -> None:
         if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
             self._pipeline.reader.ack(split, upto)
 
-    def split_ended(self, split: Split) -> None:
+    def delay_of(self, split: Split) -> Delay:
+        """That of a split with an end is nobody's."""
+        found = Delay()
+        if split.endless and split.until is None:
+            self._delays[split.id] = found
+        return found
+
+    def changes_by_key(self, table: Table) -> None:
+        """Rows of this table of the source are to be changed by key, be it loaded or not."""
+        self._keys.require([table.name])
+
+    def split_ended(self, split: Split, sink: Sink) -> None:
+        if not split.endless:
+            self._keys.ended(split, sink)
+        self._delays.pop(split.id, None)
         self._ended.add(split.id)
 
     def reached(self, split: Split, position: Position) -> None:
@@ -326,5 +390,4 @@ class Run:
             and isinstance(reader, ChangeReader)
             and all(at is not None and reader.near(at, position) for at in self._quiet.values())
         ):
-            self.joining = True
-            self.stop()
+            self._begin_anew()

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from disync.engine.ruling import ruled
 from disync.model.data import Batch, Column, Encoded, SchemaChange, Table, record_batch, rows_of
 from disync.model.errors import BadConfig
 from disync.model.table_mapping import DELETED, Added, Route, TableMappings
@@ -19,8 +20,6 @@ log = structlog.get_logger()
 
 _WHOLE_TABLE = frozenset({"DROPTABLE", "TRUNCATETABLE", "RENAMETABLE", "DROPCOLUMN", "RENAMECOLUMN"})
 """Changes that a target of several tables does not follow when only one of them has it."""
-
-_OPS = {"Insert": b"I", "Update": b"BU", "Delete": b"D"}
 
 
 class Transform:
@@ -38,20 +37,26 @@ class Transform:
         self._routes = {route.source: route for route in found}
         return found
 
-    def batch(self, batch: Batch) -> Batch:
-        """Rows for the target; maybe none of them."""
+    def batch(self, batch: Batch, again: bool = False) -> Batch:
+        """Rows for the target; maybe none of them. `again`: they are written once more (`Reader.reread`)."""
         route = self._route(batch.table)
         if route.rows_as_they_are:
             return replace(batch, table=route.target)
-        return _changed(batch, route)
+        return _changed(batch, route, again)
 
     def change(self, change: SchemaChange) -> SchemaChange | None:
-        """The change for the target; None where it is not to follow."""
+        """The change for the target; None where it is not to follow. Of a target of several tables nobody knows which
+        of its rows a column fills."""
         before, after = self._route(change.before), self._route(change.after)
         if change.kind in _WHOLE_TABLE and before.merged:
             log.warning("a target of several tables does not follow", kind=change.kind, table=change.before.name)
             return None
-        return replace(change, before=before.target, after=after.target)
+        together = [self.change(one) for one in change.together]
+        if None in together:
+            return None
+        filled = () if before.merged else change.filled
+        more = tuple(one for one in together if one is not None)
+        return replace(change, before=before.target, after=after.target, together=more, filled=filled)
 
     def _route(self, table: Table) -> Route:
         found = self._routes.get(table)
@@ -105,8 +110,9 @@ def _most(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else max(one, other)
 
 
-def _changed(batch: Batch, route: Route) -> Batch:
-    ops, mask, gone = _ruled(batch, route)
+def _changed(batch: Batch, route: Route, again: bool) -> Batch:
+    found = ruled(batch, route.dml, again)
+    ops, mask, gone = found.ops, found.mask, found.gone
     if isinstance(batch.rows, Encoded):
         lines = batch.rows.buffers[0]
         if mask is not None:
@@ -114,7 +120,7 @@ def _changed(batch: Batch, route: Route) -> Batch:
         if route.added:
             tails = [b"".join(_field(one, deleted) for one in route.added) for deleted in (False, True)]
             lines = rows.extend(lines, len(route.added), tails, gone)
-        count = len(ops) if ops is not None else batch.rows.count
+        count = batch.rows.count if mask is None else sum(mask)
         return replace(batch, table=route.target, rows=Encoded(batch.rows.format, (lines,), count), ops=ops)
     kept = [row for place, row in enumerate(rows_of(batch.rows)) if mask is None or mask[place]]
     longer = [
@@ -122,18 +128,6 @@ def _changed(batch: Batch, route: Route) -> Batch:
         for place, row in enumerate(kept)
     ]
     return replace(batch, table=route.target, rows=record_batch(route.target, longer), ops=ops)
-
-
-def _ruled(batch: Batch, route: Route) -> tuple[bytes | None, bytes | None, bytes]:
-    """(ops of the rows that stay, which stay (None: all), which of those are deleted only by name ("": none))"""
-    if batch.ops is None or not route.dml:
-        return batch.ops, None, b""
-    ignored = b"".join(_OPS[kind] for kind, action in route.dml.items() if action == "Ignore")
-    mask = bytes(op not in ignored for op in batch.ops) if ignored else None
-    ops = bytes(op for op in batch.ops if op not in ignored) if ignored else batch.ops
-    if route.dml.get("Delete") != "LogicalDelete":
-        return ops, mask, b""
-    return ops.replace(b"D", b"U"), mask, bytes(op == b"D"[0] for op in ops)
 
 
 def _value(added: Added, deleted: bool) -> Any:

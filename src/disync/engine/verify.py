@@ -49,9 +49,15 @@ _INTEGERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """How far the comparison of a table is. It is told of every table before the first one begins, when each one
+    begins, as it goes on, and with its `report` when it has ended. `about`: how many rows the source may have, 0 where
+    that is not known."""
+
     table: str
-    rows: int
-    differing: int
+    rows: int = 0
+    differing: int = 0
+    about: int = 0
+    report: TableReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,13 @@ class Ground:
 
 def verify(ground: Ground, wish: Wish) -> list[TableReport]:
     """Compare the tables that are wished for, one after the other. A table's trouble is in its report."""
-    reports = [table_report(ground, route, wish.most) for route in pairs.chosen(ground.pipeline, wish.tables)]
+    routes, reports = pairs.chosen(ground.pipeline, wish.tables), []
+    for route in routes:
+        ground.tell(Progress(route.source.name))
+    for route in routes:
+        report = table_report(ground, route, wish.most)
+        ground.tell(Progress(report.source, report.rows[0], len(report.findings), report=report))
+        reports.append(report)
     if not ground.tide.running:
         explain.pending(ground.tide, reports)
     return reports
@@ -85,7 +97,7 @@ def table_report(ground: Ground, route: Route, most: int) -> TableReport:
     try:
         found = pairs.match(ground.pipeline, route)
         report.pair, report.method = found.pair, found.method
-        report.left_out, report.ruled = found.left_out, found.ruled
+        report.left_out, report.ruled, report.dml = found.left_out, found.ruled, found.dml
         with ExitStack() as stack:
             _Comparison(ground, report, found.pair, found.method, most, stack).go()
     except TaskError as error:
@@ -124,6 +136,7 @@ class _Comparison:
     most: int
     stack: ExitStack
     _suspects: list[Key] = field(default_factory=list)
+    _about: int = 0
 
     def __post_init__(self) -> None:
         reader, writer = self.ground.pipeline.reader, self.ground.pipeline.writer
@@ -136,6 +149,8 @@ class _Comparison:
         return self.stack.enter_context(closing(inspect(self.pair.source, self.method)))
 
     def go(self) -> None:
+        self._about = self._source.about()
+        self._tell()
         if not self.method.keys:
             self._whole()
             return
@@ -233,7 +248,11 @@ class _Comparison:
     def _count(self, here: Digest, there: Digest) -> None:
         mine, its = self.report.rows
         self.report.rows = mine + here.rows, its + there.rows
-        self.ground.tell(Progress(self.pair.source.name, self.report.rows[0], len(self.report.findings)))
+        self._tell()
+
+    def _tell(self) -> None:
+        found = len(self.report.findings)
+        self.ground.tell(Progress(self.report.source, self.report.rows[0], found, self._about))
 
     # Rows that seemed to differ.
 
@@ -242,7 +261,7 @@ class _Comparison:
         while len(self._suspects) > left:
             some, self._suspects = self._suspects[:JUDGED_ROWS], self._suspects[JUDGED_ROWS:]
             for verdict in self._judge.judge(some):
-                self._add(self._finding(verdict))
+                self._add(explain.with_values(self._finding(verdict), verdict, self.pair))
 
     def _add(self, finding: Finding) -> None:
         self.report.findings.append(finding)
@@ -255,8 +274,12 @@ class _Comparison:
         what = What.MISSING if verdict.there is None else What.EXTRA if verdict.here is None else What.DIFFERENT
         columns = tuple(self.pair.source.columns[place].name for place in verdict.columns)
         plain_ = self._plain(verdict.key)
-        why, note = self._reason(plain_, verdict) if what not in self.report.ruled else (Why.RULED, "")
+        ruled = what in self.report.ruled or self._is_ruled(verdict)
+        why, note = (Why.RULED, "") if ruled else self._reason(plain_, verdict)
         return Finding(what, self._named(verdict.key), plain_, columns, why, note)
+
+    def _is_ruled(self, verdict: Verdict) -> bool:
+        return self.report.dml is not None and explain.ruled(self.report.dml, self.pair.source.columns, verdict)
 
     def _reason(self, key: Key, verdict: Verdict) -> tuple[Why, str]:
         if key in self._refused:

@@ -16,8 +16,9 @@ import structlog
 
 from disync.engine.carry import carry
 from disync.engine.dispatch import LEASE_SECONDS, Dispatch, Hold
+from disync.engine.memory import resident_bytes
 from disync.engine.task import Run
-from disync.model.errors import DISyncError, Fenced, TaskError
+from disync.model.errors import DISyncError, TaskError
 from disync.model.run import Task
 
 log = structlog.get_logger()
@@ -26,6 +27,13 @@ TICK_SECONDS = 0.2
 """Between two looks at what is wanted: the most that a start or a stop waits here."""
 
 MAX_RUNS = 1000
+
+STUCK_SECONDS = 180.0
+"""A look takes longer than this only where something hangs: a store that cannot be reached is given up before."""
+
+SAMPLE_SECONDS = 10.0
+FIRST_SAMPLE_SECONDS = 2.0
+"""Between two samples of a run, and before its first one."""
 
 
 class Lease:
@@ -48,6 +56,20 @@ class Hosted:
     thread: threading.Thread
     run: Run | None = None
     stopping: bool = False
+    seen: bool = False
+    sample_at: float = 0.0
+
+    @property
+    def runs(self) -> bool:
+        return self.run is not None and self.run.running
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for a sample. The first time only begins to count."""
+        if not self.runs or now < self.sample_at:
+            return False
+        self.sample_at = now + (SAMPLE_SECONDS if self.seen else FIRST_SAMPLE_SECONDS)
+        self.seen = True
+        return True
 
     def begun(self, run: Run) -> None:
         self.run = run
@@ -62,6 +84,21 @@ class Worker:
         self._lease = Lease()
         self._hosted: dict[Hold, Hosted] = {}
         self._stop = threading.Event()
+        self._looked = time.monotonic()
+
+    @property
+    def well(self) -> bool:
+        """Whether it still looks after its runs, be the store there or not."""
+        return time.monotonic() - self._looked < STUCK_SECONDS
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can hold runs: it has reached the store just now."""
+        return self._lease.valid
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def stop(self) -> None:
         """Ask every run to flush and end; `work` returns when they have. Safe in a signal handler."""
@@ -69,6 +106,7 @@ class Worker:
 
     def work(self, parent: int | None = None) -> None:
         """Host runs until `stop`, or until the process `parent` is gone."""
+        threading.Thread(target=self._watch, name="leases", daemon=True).start()
         while not self._stop.wait(TICK_SECONDS):
             if parent is not None and os.getppid() != parent:
                 log.warning("the server is gone: this worker stops", worker=self._name)
@@ -76,22 +114,31 @@ class Worker:
             self._tick()
         self._drain()
 
+    def _watch(self) -> None:
+        """Beside the look at the store, which may hang for longer than a lease lasts: behind a network that was cut,
+        nothing is refused and nothing is answered."""
+        while not self._stop.wait(TICK_SECONDS):
+            held = [] if self._lease.valid else [each for each in list(self._hosted.values()) if not each.stopping]
+            if held:
+                log.error("leases could not be renewed: stopping all runs", worker=self._name)
+            for hosted in held:
+                self._halt(hosted)
+
     def _tick(self) -> None:
+        self._looked = time.monotonic()
         try:
             self._renew()
             self._claim()
+            self._sample()
         except Exception:
             # The store may be away for a moment; the lease decides how long the runs may go on without it.
             log.exception("cannot reach the store", worker=self._name)
-            if not self._lease.valid and self._hosted:
-                log.error("leases could not be renewed: stopping all runs", worker=self._name)
-                for hosted in list(self._hosted.values()):
-                    self._halt(hosted)
 
     def _renew(self) -> None:
         before = time.monotonic()
-        running = {hold for hold, hosted in list(self._hosted.items()) if hosted.run is not None and hosted.run.running}
-        wanted = self._dispatch.renew(self._name, running)
+        begun = dict(self._hosted)
+        running = {hold for hold, hosted in begun.items() if hosted.runs}
+        wanted = self._dispatch.renew(self._name, running, begun.keys() - running)
         self._lease.renewed(before)
         for hold, hosted in list(self._hosted.items()):
             if hold not in wanted:
@@ -106,6 +153,13 @@ class Worker:
         hosted = Hosted(task, threading.Thread(target=self._host, args=(task,), name=f"task-{task.id}", daemon=True))
         self._hosted[Hold(task.id, task.epoch)] = hosted
         hosted.thread.start()
+
+    def _sample(self) -> None:
+        now = time.monotonic()
+        due = {hold: hosted.run for hold, hosted in list(self._hosted.items()) if hosted.due(now)}
+        delays = {hold: run.delay_ms for hold, run in due.items() if run is not None}
+        if delays:
+            self._dispatch.sample(delays, resident_bytes())
 
     def _halt(self, hosted: Hosted) -> None:
         hosted.stopping = True
@@ -129,8 +183,7 @@ class Worker:
         finally:
             self._hosted.pop(hold, None)
         log.info("run ends", task=task.id, epoch=task.epoch, error=str(error) if error else None)
-        if not isinstance(error, Fenced):
-            self._finish(task, error)
+        self._finish(task, error)
 
     def _finish(self, task: Task, error: TaskError | None) -> None:
         try:

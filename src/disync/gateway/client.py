@@ -23,6 +23,18 @@ ALGORITHM = "ACS3-HMAC-SHA256"
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A request that is good for sending once; `canonical` and `to_sign` are what its signature was made of."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    canonical: str
+    to_sign: str
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """`endpoint` is `http://HOST:PORT`."""
 
@@ -35,20 +47,22 @@ class Client:
 
     def call(self, operation: Operation, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The answer's JSON. A failure of the request raises ApiError with the server's code and message."""
-        places = {parameter.name: parameter.place for parameter in operation.parameters}
-        query = {name: value for name, value in parameters.items() if places[name] == "query"}
-        form = {name: value for name, value in parameters.items() if places[name] != "query"}
-        body = urlencode(form).encode() if form else b""
-        headers = self.headers(operation, query, body)
-        url = f"{self.endpoint}/?{urlencode(query)}" if query else f"{self.endpoint}/"
+        request = self.signed(operation, parameters)
         try:
-            answer = urllib3.request(operation.method, url, body=body, headers=headers, timeout=30, retries=False)
+            answer = urllib3.request(
+                request.method, request.url, body=request.body, headers=request.headers, timeout=30, retries=False
+            )
         except urllib3.exceptions.HTTPError as error:
             raise Refused(f"{self.endpoint} does not answer: {error}") from error
         return _read(answer.status, answer.data)
 
-    def headers(self, operation: Operation, query: Mapping[str, str], body: bytes) -> dict[str, str]:
-        """All headers of one signed request, good for sending once."""
+    def signed(self, operation: Operation, parameters: Mapping[str, str]) -> Signed:
+        """Each parameter where the spec has its place."""
+        places = {parameter.name: parameter.place for parameter in operation.parameters}
+        query = {name: value for name, value in parameters.items() if places[name] == "query"}
+        form = {name: value for name, value in parameters.items() if places[name] != "query"}
+        body = urlencode(form).encode() if form else b""
+        url = f"{self.endpoint}/?{urlencode(query)}" if query else f"{self.endpoint}/"
         headers = {
             "host": urlsplit(self.endpoint).netloc,
             "accept": "application/json",
@@ -67,7 +81,8 @@ class Client:
         to_sign = f"{ALGORITHM}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self.access_key_secret.encode(), to_sign.encode(), "sha256").hex()
         credential = f"Credential={self.access_key_id},SignedHeaders={names},Signature={signature}"
-        return headers | {"authorization": f"{ALGORITHM} {credential}"}
+        headers["authorization"] = f"{ALGORITHM} {credential}"
+        return Signed(operation.method, url, headers, body, canonical, to_sign)
 
 
 def _read(status: int, data: bytes) -> dict[str, Any]:

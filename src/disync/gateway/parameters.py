@@ -27,6 +27,15 @@ def missing(name: str) -> ApiError:
     return ApiError(400, f"Missing{name}", f"{name} is mandatory for this action.")
 
 
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """JSON values as a client would send them: texts as they are, all else as JSON, and what is null not at all."""
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 def convert(operation: Operation, raw: Mapping[str, str]) -> dict[str, Any]:
     """The declared parameters that were given, by name. Raises ApiError: Missing<Name> or Param.Invalid."""
     values: dict[str, Any] = {}

@@ -19,7 +19,8 @@ import msgspec
 
 from disync.gateway import signature
 from disync.gateway.answer import Answer, Reply, complete, failed, refused, succeeded
-from disync.gateway.parameters import convert
+from disync.gateway.body import Receive, read_body
+from disync.gateway.parameters import convert, texts
 from disync.gateway.protocol import INLINE_BYTES, MAX_LINE, RequestProtocol
 from disync.gateway.request import Request
 from disync.gateway.signature import Claim, Credential, Message
@@ -38,10 +39,6 @@ UVICORN_OPTIONS: dict[str, Any] = {
 Keep-alive well above the idle time of the clients' pools. No proxy headers: nothing may rewrite what was signed.
 """
 
-MAX_BODY = 8 * 1024 * 1024
-MAX_DRAIN = 4 * MAX_BODY
-"""How much of a body that is too large is still read, so that the client gets to see the answer."""
-
 NONCE_SECONDS = 31 * 60
 """How long `Nonces` must remember: a timestamp may lie 15 minutes ahead and is good for 15 minutes after."""
 
@@ -50,7 +47,6 @@ _METHODS = frozenset(("GET", "POST", "PUT"))
 _log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
@@ -71,8 +67,8 @@ class Nonces(Protocol):
         ...
 
 
-Handler = Callable[[Any, dict[str, Any]], dict[str, Any]]
-"""An operation: the caller and the typed parameters in, the members of the payload out.
+Handler = Callable[[Any, dict[str, Any], str], dict[str, Any]]
+"""An operation: the caller, the typed parameters and the RequestId in, the members of the payload out.
 
 The attribute `inline`, when true, says that it only does a quick read of the store: it may run on the event loop.
 """
@@ -136,7 +132,7 @@ class Gateway:
         began = time.perf_counter()
         request_id = os.urandom(16).hex()
         try:
-            body = await _read_body(scope, receive)
+            body = await read_body(receive)
         except ApiError as error:
             await _send(send, complete(request_id, failed(error, request_id)), close=True)
             return
@@ -151,6 +147,24 @@ class Gateway:
         request_id = os.urandom(16).hex()
         outcome = self._begin(request_id, request)
         return self._reply(began, request_id, outcome) if isinstance(outcome, Outcome) else None
+
+    def perform(self, caller: Any, action: str, parameters: Mapping[str, Any]) -> Reply:
+        """What a signed request of this caller would be answered. Parameters are texts, or JSON values.
+
+        For a caller who was authenticated by other means; it ends when the operation does, so call it from a thread.
+        """
+        began = time.perf_counter()
+        request_id = os.urandom(16).hex()
+        name = ""
+        try:
+            operation = self._operation(action)
+            name = operation.name
+            handler, params = self._handler(name), texts(parameters)
+        except Exception as error:
+            answer = _failure(error, name, request_id)
+        else:
+            answer = self._run(request_id, operation, handler, caller, params)
+        return self._reply(began, request_id, Outcome(name, answer, False))
 
     async def _outcome(self, request_id: str, request: Request) -> Outcome:
         begun = self._begin(request_id, request)
@@ -195,12 +209,11 @@ class Gateway:
             message = signature.read(request)
             xml = (message.format or "").upper() == "XML"
             claim = signature.identify(message)
-            operation = self._operation(claim)
+            if claim.version != self.spec.version:
+                raise ApiError(400, "InvalidVersion", "Specified parameter Version is not valid.")
+            operation = self._operation(claim.action)
             action = operation.name
-            handler = self._operations.get(action)
-            if handler is None:
-                raise _unserved(action)
-            return Admitted(message, claim, operation, handler, xml)
+            return Admitted(message, claim, operation, self._handler(action), xml)
         except Exception as error:
             return Outcome(action, _failure(error, action, request_id), xml)
 
@@ -208,21 +221,35 @@ class Gateway:
         operation = admitted.operation
         try:
             caller, params = self._authenticate(admitted)
-            payload = admitted.handler(caller, convert(operation, params))
-            answer = succeeded(operation, request_id, payload)
-        except Refused as refusal:
-            answer = refused(operation, request_id, refusal)
         except Exception as error:
             answer = _failure(error, operation.name, request_id)
+        else:
+            answer = self._run(request_id, operation, admitted.handler, caller, params)
         return Outcome(operation.name, answer, admitted.xml)
 
-    def _operation(self, claim: Claim) -> Operation:
-        if claim.version != self.spec.version:
-            raise ApiError(400, "InvalidVersion", "Specified parameter Version is not valid.")
-        operation = self.spec.operations.get(claim.action)
+    def _run(
+        self, request_id: str, operation: Operation, handler: Handler, caller: Any, params: Mapping[str, str]
+    ) -> Answer:
+        """The operation's answer to whoever is known to call."""
+        try:
+            payload = handler(caller, convert(operation, params), request_id)
+            return succeeded(operation, request_id, payload)
+        except Refused as refusal:
+            return refused(operation, request_id, refusal)
+        except Exception as error:
+            return _failure(error, operation.name, request_id)
+
+    def _operation(self, action: str) -> Operation:
+        operation = self.spec.operations.get(action)
         if operation is None:
             raise _not_found()
         return operation
+
+    def _handler(self, action: str) -> Handler:
+        handler = self._operations.get(action)
+        if handler is None:
+            raise _unserved(action)
+        return handler
 
     def _authenticate(self, admitted: Admitted) -> tuple[Any, Mapping[str, str]]:
         """The nonce is claimed only when the signature is right: else anybody could use up another's nonces."""
@@ -272,31 +299,6 @@ def _check_place(request: Request) -> None:
 def _request(scope: Scope, body: bytes) -> Request:
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     return Request(scope["method"], path, scope["query_string"], scope["headers"], body)
-
-
-async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body; None if the client went away. A body over the limit is an ApiError."""
-    event = await receive()
-    if event["type"] == "http.request" and not event.get("more_body"):
-        body: bytes = event.get("body", b"")
-        if len(body) <= MAX_BODY:
-            return body
-    chunks: list[bytes] = []
-    size = 0
-    while event["type"] == "http.request":
-        size += len(event.get("body", b""))
-        if size <= MAX_BODY:
-            chunks.append(event.get("body", b""))
-        else:
-            chunks.clear()
-        if size > MAX_DRAIN or not event.get("more_body"):
-            break
-        event = await receive()
-    else:
-        return None
-    if size > MAX_BODY:
-        raise ApiError(413, "InvalidParameter", f"The body is longer than {MAX_BODY} bytes.")
-    return b"".join(chunks)
 
 
 async def _send(send: Send, reply: Reply, close: bool = False) -> None:

@@ -1,4 +1,5 @@
-"""The API's operations, read from spec/operations.json (generated, see scripts/generate_spec.py)."""
+"""The API's operations: the vendor's, read from spec/operations.json (generated, see scripts/generate_spec.py), and
+our own, read from spec/own; spec/groups.json says by which resources they are grouped."""
 
 from __future__ import annotations
 
@@ -34,30 +35,52 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """`own`: the vendor has no such operation; it is an addition of ours."""
+
     name: str
     method: str
     parameters: tuple[Parameter, ...]
     response: Mapping[str, Tree]
+    own: bool = False
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Operations on one kind of resource: those whose name has one of `words` in it, and which no group before takes.
+    `en` and `zh`: what it is called."""
+
+    key: str
+    en: str
+    zh: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
+    """`groups` in the order in which they are shown; the last one takes what no other does."""
+
     version: str
     source: str
     operations: Mapping[str, Operation]
+    groups: tuple[Group, ...]
+
+    def group(self, action: str) -> Group:
+        return next(group for group in self.groups if any(word in action for word in group.words))
 
     @staticmethod
     def load(folder: Path | None = None) -> Spec:
         if folder is None:
             folder = FOLDER if FOLDER.is_dir() else SOURCE_FOLDER
         raw = msgspec.json.decode((folder / "operations.json").read_bytes())
-        operations = {name: _operation(name, entry) for name, entry in raw["operations"].items()}
-        return Spec(raw["version"], raw["source"], operations)
+        own = [msgspec.json.decode(file.read_bytes()) for file in sorted((folder / "own").glob("*.json"))]
+        operations = {name: _operation(name, entry, True) for entries in own for name, entry in entries.items()}
+        operations |= {name: _operation(name, entry) for name, entry in raw["operations"].items()}
+        groups = msgspec.json.decode((folder / "groups.json").read_bytes(), type=tuple[Group, ...])
+        return Spec(raw["version"], raw["source"], operations, groups)
 
 
-def _operation(name: str, entry: Mapping[str, Any]) -> Operation:
+def _operation(name: str, entry: Mapping[str, Any], own: bool = False) -> Operation:
     parameters = tuple(_parameter(n, p) for n, p in entry["parameters"].items())
-    return Operation(name, entry["method"], parameters, entry["response"])
+    return Operation(name, entry["method"], parameters, entry["response"], own)
 
 
 def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:

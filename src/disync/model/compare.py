@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from disync.model.condition import Condition
 from disync.model.data import Position, Table
 from disync.model.errors import BadConfig
 from disync.model.run import Split
@@ -92,12 +93,13 @@ class Method:
     """How a pair is compared. `forms`: one a column; "" where no form is common, so that values are compared here.
     `keys`: the places of the key's columns; none: rows cannot be told apart, only counted and summed. `ordered`: how
     many of the key's first columns both databases sort alike. `only`: values that tell the target's rows of this
-    source from its other ones, by the target's columns."""
+    source from its other ones, by the target's columns. `rows`: those of the source that the target has (None: all)."""
 
     forms: tuple[str, ...]
     keys: tuple[int, ...]
     ordered: int
     only: tuple[tuple[str, str | bool], ...] = ()
+    rows: Condition | None = None
 
     @property
     def loose(self) -> tuple[int, ...]:
@@ -144,7 +146,8 @@ class Row:
 
 
 class Inspection(ABC):
-    """One database's look at one side of a pair, in one thread. Every call sees the table at a moment of its own."""
+    """One database's look at one side of a pair, in one thread. Every call sees the table at a moment of its own, and
+    but for `rows` a source only those of its rows that the method means."""
 
     @abstractmethod
     def walk(self, rows: int) -> Iterator[tuple[Range, Digest]]:
@@ -174,6 +177,10 @@ class Inspection(ABC):
 
     def digest(self, range_: Range) -> Digest:
         return self.groups(range_, 0).get("", Digest())
+
+    def about(self) -> int:
+        """How many rows the table may have, as far as the database tells without counting; 0 where it does not."""
+        return 0
 
     def close(self) -> None:
         """Let go of the connection. May be called twice."""

@@ -7,8 +7,8 @@ thread: what they share must be safe. A connector raises only the errors of `mod
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,6 +18,8 @@ from disync.model.compare import Inspection, Method, Trait
 from disync.model.data import Batch, Column, Dirty, Event, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.kept import Kept
+from disync.model.lineage import Dataset
+from disync.model.outlook import Measured, Outlook, Seen
 from disync.model.run import Checkpoint, Split, Start
 
 
@@ -35,6 +37,19 @@ class Reader(ABC):
     def tables(self) -> list[Table]:
         """The tables that the step selects, as the source has them now."""
 
+    def names(self) -> list[Table]:
+        """As `tables`, in the same order, but without columns and keys: quick even where they are thousands."""
+        return [replace(table, columns=(), keys=()) for table in self.tables()]
+
+    def look(self, tables: Sequence[Table]) -> list[Seen]:
+        """Some of `names` as the source declares them; one that is gone meanwhile is left out."""
+        wanted = {table.name for table in tables}
+        return [
+            Seen(table, {column.name: str(column.kind) for column in table.columns})
+            for table in self.tables()
+            if table.name in wanted
+        ]
+
     @abstractmethod
     def split(self, want: int) -> list[Split]:
         """Cut the source into about `want` splits; together they hold every row once."""
@@ -45,6 +60,14 @@ class Reader(ABC):
 
         Called again after a crash with the last position that became durable: it must deliver every row after it.
         """
+
+    def locate(self, split: Split, text: str) -> Position:
+        """The position of `split` that a person has written, as it is kept; of an endless split only the id is known.
+
+        BadConfig where the text is none, or names a place where reading cannot be taken up; PositionGone where the
+        source does not have any more what comes behind it.
+        """
+        raise BadConfig("The positions of this source cannot be set by hand.")
 
     def reread(self, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
         """Rows of `table` that the target refused, as they are to be written now: each a batch of one row, which has
@@ -64,6 +87,11 @@ class Reader(ABC):
         """A look at the columns that `table` has, by a connection of its own, which the caller closes."""
         raise BadConfig(f"{table.name} cannot be compared: its source is no database that computes checksums.")
 
+    def dataset(self, table: Table) -> Dataset | None:
+        """The name under which the whole world knows the table; None where nobody else can look at it."""
+        del table
+        return None
+
     def close(self) -> None:
         """Let go of connections and wake every thread that waits in `read` or `changes`. May be called twice."""
         return None
@@ -77,10 +105,11 @@ class ChangeReader(Reader):
     position (`seek` to latest), loads what is there by `split` and `read`, and then follows the log from that position.
     """
 
-    def came(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+    def came(self, tables: Sequence[Table], after: Position, renamed: bool) -> frozenset[str]:
         """The names of those of `tables` of which the log tells from their first row on when it is taken up at `after`:
-        made behind it, or another name of a table that was selected before. All others have to be loaded."""
-        del tables, after
+        made behind it, or, where the target follows tables that are `renamed`, another name of a table that was
+        selected before. All others have to be loaded."""
+        del tables, after, renamed
         return frozenset()
 
     @abstractmethod
@@ -130,6 +159,10 @@ class Sink(ABC):
     def alter(self, change: SchemaChange) -> None:
         """Follow a change of the source's schema."""
 
+    def keyed(self, table: Table) -> None:
+        """All that there was of a table has been loaded and flushed: it gets the key that it was made without."""
+        raise NotImplementedError(f"{table.name} has its key: this target makes none without")
+
     @abstractmethod
     def last(self) -> Checkpoint | None:
         """The checkpoint the target itself holds for this split, with the rows that were `refused` by the flush which
@@ -172,6 +205,22 @@ class Writer(ABC):
         """Make or verify the target of each table. Called before the first `open`, and again on every run. Misfit tells
         of one that is there and differs; `lenient`: as far as a run can live with that, it is taken as it is."""
 
+    def prepare_load(self, tables: Sequence[Table], lenient: bool = False) -> Sequence[Table]:
+        """As `prepare`, for tables that may be loaded first: those that are returned were made without their key, as
+        that is faster, and get it by `Sink.keyed`. Until then rows are only added to them."""
+        self.prepare(tables, lenient)
+        return ()
+
+    def foresee(self, table: Table) -> Outlook:
+        """What `prepare` would find of this table of the target, or make; nothing is changed. BadConfig where it could
+        not even be looked at."""
+        raise BadConfig(f"What becomes of {table.name} cannot be told before a run.")
+
+    def missing(self, tables: Sequence[Table]) -> list[Table]:
+        """Those whose target is not there; none where that cannot be told. Asked before `prepare`, which makes them."""
+        del tables
+        return []
+
     @abstractmethod
     def open(self, split: Split) -> Sink:
         """A sink for one split."""
@@ -188,9 +237,19 @@ class Writer(ABC):
         """The name under which the target keeps the table: that of its refused rows."""
         return table.name
 
+    def dataset(self, table: Table) -> Dataset | None:
+        """As of a reader."""
+        del table
+        return None
+
     def held(self, split: Split) -> Position | None:
         """How far the target itself is with a split now; None where it does not keep that."""
         del split
+        return None
+
+    def ended(self) -> Set[str] | None:
+        """The splits of this task of which the target itself holds that they were written to their end; None where it
+        does not keep that. Asked after `prepare`."""
         return None
 
     def finish(self) -> None:
@@ -214,6 +273,10 @@ class Site:
     sources: Mapping[str, Mapping[str, Any]]
     owner: str = ""
     without: frozenset[str] = frozenset()
+
+
+Named = tuple[str, str]
+"""(database, table), as in a catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +304,13 @@ class Connector:
     `reader_parameters` and `writer_parameters` are msgspec Structs of the step's `parameter` object: they validate it,
     list its members for the docs, and whatever they do not know is reported as a warning. `content` is the Struct of
     the data source's Content. None where the connector cannot read, cannot write, or needs no data source.
+    `compares`: whether its tables can be compared with those of another such system (`traits`, `inspect`).
     `probe` connects once (at most 2 s) and raises Unreachable or BadConfig; `catalog` lists databases and tables.
     `precheck` is what `Reader.check` finds out, for a task that is being deployed; None: only a run finds out.
     `named`: (database or "", table) of those that the parameter of a reader step names one by one.
     `declared` is the column that a table made in the target has for a column of the source.
+    `measures` tells of some of the catalog's tables, each (database, table), in a fixed number of questions.
+    `create` makes a table by one CREATE TABLE statement, which is held to be no more than that, and returns its name.
     """
 
     name: str
@@ -253,8 +319,11 @@ class Connector:
     writer_parameters: type[msgspec.Struct] | None
     reader: Callable[[Site], Reader] | None
     writer: Callable[[Site], Writer] | None
+    compares: bool = False
     probe: Callable[[Mapping[str, Any]], None] | None = None
     catalog: Callable[[Mapping[str, Any]], list[Database]] | None = None
     precheck: Callable[[Site], list[str]] | None = None
     named: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] | None = None
     declared: Callable[[Column], Declared] | None = None
+    measures: Callable[[Mapping[str, Any], Sequence[Named]], Mapping[Named, Measured]] | None = None
+    create: Callable[[Mapping[str, Any], str], str] | None = None

@@ -60,12 +60,14 @@ class Batch:
 
     A source that knows no earlier image sends U alone. `position` is the place after the last of these rows; it only
     changes where resuming is valid, so the batches inside a long transaction all carry the position before it.
+    `time`: when the last of these changes was made, by the source's clock, in ms since 1970; None or 0: not known.
     """
 
     table: Table
     rows: RecordBatch | Encoded
     ops: bytes | None
     position: Position
+    time: int | None = None
 
     @property
     def count(self) -> int:
@@ -81,18 +83,31 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
+    """`kind` is one of the eight of ddlMarkMap.
+
+    `filled`: columns that have come, and the value, in the storage of its kind, that the rows which were there have in
+    them; `unfilled`: those of which nobody can tell. `together`: more renamings of the same statement, which take
+    effect with this one or not at all. `unknown`: the table now has rows of which the source has not told.
+    """
+
     before: Table
     after: Table
     kind: str
     statement: str
     position: Position
+    filled: tuple[tuple[str, Any], ...] = ()
+    unfilled: tuple[str, ...] = ()
+    together: tuple[SchemaChange, ...] = ()
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nothing to deliver now; the source has been read up to here."""
+    """Nothing to deliver now; the source has been read up to here. `time`, as in a Batch, of what was read last where
+    more is to come; None: this is the end of the log, all that has happened has been delivered."""
 
     position: Position
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

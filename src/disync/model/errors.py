@@ -118,5 +118,11 @@ class NeedsConfirmation(TaskError):
 
 
 class Fenced(TaskError):
+    """`epoch`: of the run that the target has seen; 0 where it is not the target that says so."""
+
     code = "Fenced"
     retry = False
+
+    def __init__(self, message: str, epoch: int = 0) -> None:
+        super().__init__(message)
+        self.epoch = epoch

@@ -81,13 +81,18 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """All rows of `split` up to `position` are durable in the target, but for those `refused` since the checkpoint
-    before. `done`: the split is read to its end."""
+    before. `done`: the split is read to its end.
+
+    `chosen`: a person has set this position when the task's newest run had this epoch, and no run has taken it up yet:
+    what a target holds from that run, or an earlier one, counts no more.
+    """
 
     split: str
     position: Position
     epoch: int
     done: bool = False
     refused: tuple[Dirty, ...] = ()
+    chosen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

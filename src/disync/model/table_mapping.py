@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from disync.model.data import Column, Table
+from disync.model.dml import Dml, DmlPolicies, DmlPolicy, handling
 from disync.model.errors import BadConfig
 from disync.model.naming import Naming, Source, naming
 from disync.model.selection import Selected, SelectionRule
@@ -22,8 +23,6 @@ from disync.model.types import Kind
 DELETED = Column("_is_deleted_", Kind.BOOLEAN, nullable=False)
 """What LogicalDelete adds: whether the row is gone from the source."""
 
-DmlType = Literal["Insert", "Update", "Delete"]
-DmlAction = Literal["Normal", "Ignore", "LogicalDelete", "Filter"]
 RuleAction = Literal["Rename", "AddColumn", "DefinePrimaryKey", "HandleDml"]
 
 
@@ -97,16 +96,6 @@ class DefinedKey(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
 
 
-class DmlPolicy(msgspec.Struct, rename="camel", frozen=True):
-    dml_type: DmlType
-    dml_action: DmlAction = "Normal"
-    filter_condition: str = ""
-
-
-class DmlPolicies(msgspec.Struct, rename="camel", frozen=True):
-    dml_policies: tuple[DmlPolicy, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Added:
     """A column that the source has not. `value` None: the time at which the row is handled, in ms since 1970."""
@@ -123,12 +112,12 @@ class Route:
     source: Table
     target: Table
     added: tuple[Added, ...] = ()
-    dml: Mapping[DmlType, DmlAction] | None = None
+    dml: Dml | None = None
     merged: bool = False
 
     @property
     def rows_as_they_are(self) -> bool:
-        return not self.added and not self.dml
+        return not self.added and self.dml is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +130,8 @@ class _Way:
     schema: Naming | None = None
     added: tuple[AddedColumn, ...] = ()
     keys: tuple[str, ...] = ()
-    dml: tuple[DmlPolicy, ...] = ()
+    policies: tuple[DmlPolicy, ...] = ()
+    dml: Dml | None = None
 
 
 class TableMappings:
@@ -149,12 +139,11 @@ class TableMappings:
 
     def __init__(self, rule: TableMappingRule, source: str, target: str) -> None:
         self._source, self._target = source, target
-        self._named = [
-            entry
-            for rules in rule.datasource
-            if rules.src_datasource_name in ("", source)
-            for entry in rules.table_rule
-        ]
+        self._named: dict[str, list[TableRule]] = {}
+        for rules in rule.datasource:
+            if rules.src_datasource_name in ("", source):
+                for entry in rules.table_rule:
+                    self._named.setdefault(entry.src_table, []).append(entry)
         self._ways = list(_ways(rule))
 
     def routes(self, tables: Sequence[Table]) -> list[Route]:
@@ -176,8 +165,8 @@ class TableMappings:
 
     def _way(self, table: Table) -> _Way | TableRule | None:
         database, name = origin(table)
-        for entry in self._named:
-            if entry.src_table == name and entry.src_db_name in ("", database):
+        for entry in self._named.get(name, ()):
+            if entry.src_db_name in ("", database):
                 return entry
         return next((way for way in self._ways if way.selected.table(database, name)), None)
 
@@ -200,12 +189,14 @@ class TableMappings:
             "DB_NAME_SRC_TRANSED": schema or database,
         }
         added = [_added(column, variables, table) for column in way.added]
-        dml = {policy.dml_type: policy.dml_action for policy in way.dml if policy.dml_action != "Normal"}
-        if "LogicalDelete" in dml.values():
-            added.append(Added(DELETED, "false"))
+        dml = way.dml if table.columns else None
+        if dml is not None:
+            dml.require(table.name, table.columns)
+            if dml.actions.get("Delete") == "LogicalDelete":
+                added.append(Added(DELETED, "false"))
         columns = (*table.columns, *(one.column for one in added))
         target = Table(_name(path), columns, _keys(way.keys or table.keys, columns, table), path)
-        return Route(table, target, tuple(added), dml or None)
+        return Route(table, target, tuple(added), dml)
 
 
 def origin(table: Table) -> tuple[str, str]:
@@ -248,7 +239,10 @@ def _ways(rule: TableMappingRule) -> Iterator[_Way]:
                     f"{name.rule_name} for {name.rule_target_type} in transformationRules."
                 )
             way = _with(way, found)
-        yield way
+        try:
+            yield replace(way, dml=handling(way.policies))
+        except ValueError as error:
+            raise BadConfig(f"The HandleDml rules of tableMappingRule.tableMappings[{place}]: {error}.") from error
 
 
 def _with(way: _Way, rule: TransformationRule) -> _Way:
@@ -266,19 +260,9 @@ def _with(way: _Way, rule: TransformationRule) -> _Way:
             case "DefinePrimaryKey":
                 return replace(way, keys=msgspec.convert(expression, DefinedKey).columns)
             case "HandleDml":
-                policies = msgspec.convert(expression, DmlPolicies).dml_policies
-                _check_policies(policies)
-                return replace(way, dml=(*way.dml, *policies))
+                return replace(way, policies=(*way.policies, *msgspec.convert(expression, DmlPolicies).dml_policies))
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise BadConfig(f"{place}: {error}.") from error
-
-
-def _check_policies(policies: Sequence[DmlPolicy]) -> None:
-    for policy in policies:
-        if policy.dml_action == "Filter":
-            raise ValueError("dmlAction Filter is not served yet; Normal, Ignore and LogicalDelete are")
-        if policy.dml_action == "LogicalDelete" and policy.dml_type != "Delete":
-            raise ValueError("only dmlType Delete can be LogicalDelete")
 
 
 def _added(column: AddedColumn, variables: Mapping[str, str], table: Table) -> Added:

@@ -11,7 +11,7 @@ from cpython.buffer cimport PyBUF_READ
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memmove
 
 from disync.native.columns cimport *
@@ -326,6 +326,7 @@ cdef class LogRows:
                      const unsigned char* end) except -1:
         """All rows of an event. `what`: 0 inserted, 1 updated (a row before, a row after), 2 deleted."""
         cdef Py_ssize_t start, pair, before = table._out.size
+        cdef bint moved
         cdef int mask = (table._columns.count + 7) // 8
         cdef const unsigned char* image
         cdef int images = 2 if what == 1 else 1, turn
@@ -344,13 +345,16 @@ cdef class LogRows:
                 if at == image:
                     raise Broken("a row has no bytes")  # and there would be no end of them
                 if self._reason is not None:
+                    moved = turn == 1 and pair < start and self._moved(table, pair, start)
                     table._out.size = start
                     if turn == images - 1:
                         self._refuse(table, "IUD"[what], masks[turn * mask:(turn + 1) * mask], image[:at - image])
                     self._reason = None
                     if turn == 0 and images == 2:
                         continue  # an update whose row before cannot be had is told by its row after alone
-                    if images == 2 and table._ops.size and pair < start:
+                    if moved:  # the source has nothing under that key any more
+                        table._ops.data[table._ops.size - 1] = b"D"[0]
+                    elif images == 2 and table._ops.size and pair < start:
                         table._out.size = pair
                         table._ops.size -= 1
                         self.count -= 1
@@ -362,6 +366,20 @@ cdef class LogRows:
                 self.count += 1
         self.size += table._out.size - before
         return 0
+
+    cdef bint _moved(self, LogTable table, Py_ssize_t before, Py_ssize_t after) noexcept:
+        """Whether the rows that lie at two places have other keys. A value that cannot be read is null here."""
+        cdef const unsigned char* one = <const unsigned char*> table._out.data + before + 2
+        cdef const unsigned char* other = <const unsigned char*> table._out.data + after + 2
+        cdef int32_t size, other_size
+        cdef int place
+        for place in range(table._columns.count):
+            size, other_size = <int32_t> read_be4(one), <int32_t> read_be4(other)
+            if table._columns.at[place].key and (size != other_size or size > 0 and memcmp(one + 4, other + 4, size) != 0):
+                return True
+            one += 4 + (size if size > 0 else 0)
+            other += 4 + (other_size if other_size > 0 else 0)
+        return False
 
     cdef int _whole_mask(self, LogTable table, const unsigned char* masks, int images) except -1:
         """Columns that are computed when they are read may be missing from a row; others must not."""
@@ -415,7 +433,7 @@ cdef class LogRows:
         """Put one value; returns how many bytes it took."""
         cdef Column* column = &columns.at[place]
         cdef Op op = column.op
-        cdef Py_ssize_t size = column.size
+        cdef Py_ssize_t size = column.size, start = out.size
         cdef bint refused = False
         if left < size:
             raise Broken("a row breaks off")
@@ -461,6 +479,9 @@ cdef class LogRows:
             size = put_log_moment(out, column, at, left, &refused)
             if refused:
                 self._reason = f"{columns.names[place]}: no calendar has this day"
+        if refused:
+            out.size = start
+            put_null(out)
         return size
 
     cdef bint _text(self, Out* out, Columns columns, int place, const unsigned char* data, Py_ssize_t size) except -1:

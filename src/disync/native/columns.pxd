@@ -17,6 +17,7 @@ cdef struct Column:
     int width      # bytes that a fixed binary value has at least
     Zero zero      # what becomes of a day that no calendar has
     bint virtual   # may be missing from a row
+    bint key       # tells rows apart
 
 
 cdef class Columns:

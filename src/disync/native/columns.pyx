@@ -17,7 +17,7 @@ class Unserved(ValueError):
 
 cdef class Columns:
     """Each of `lies` is a mapping: `name` and `op`, and what the op needs of size, signed, digits, scale, width,
-    zero ("null", "text" or "dirty"), virtual, and extra: an ENUM's or SET's labels as bytes, or what decodes a text.
+    zero ("null", "text" or "dirty"), virtual, key, and extra: an ENUM's or SET's labels as bytes, or what decodes a text.
     """
 
     def __cinit__(self, lies):
@@ -39,6 +39,7 @@ cdef class Columns:
             self.at[place].width = lie.get("width", 0)
             self.at[place].zero = _ZEROS[lie.get("zero", "null")]
             self.at[place].virtual = lie.get("virtual", False)
+            self.at[place].key = lie.get("key", False)
             _check(&self.at[place], self.extras[place])
 
     def __dealloc__(self):

@@ -8,7 +8,8 @@ import msgspec
 
 from disync.model.connector import Database
 from disync.model.errors import DISyncError, ParamInvalid, Refused, TaskError
-from disync.operations.parameters import Parameters, Payload, asked, counted, environment
+from disync.model.outlook import Measured
+from disync.operations.parameters import Parameters, Payload, asked, counted, environment, keyword
 from disync.operations.times import spelled
 from disync.services import Caller, Services
 from disync.services.data_sources import Filter, Shown, Wanted
@@ -71,10 +72,35 @@ def test_network_connection(services: Services, caller: Caller, parameters: Para
     return {"TaskList": {"ConnectStatus": True, "ConnectMessage": ""}}
 
 
+def test_data_source(services: Services, caller: Caller, parameters: Parameters) -> Payload:
+    """TestNetworkConnection for a `Content` that is not saved yet, and is not kept. Why it fails is in `Message`."""
+    try:
+        services.data_sources.test_unsaved(
+            caller, parameters["ProjectId"], parameters["DataSourceType"], parameters["Content"]
+        )
+    except (Refused, TaskError) as error:
+        return {"Data": {"Status": "fail", "Message": _short(error)}}
+    return {"Data": {"Status": "success", "Message": None}}
+
+
+def list_data_source_tables(services: Services, caller: Caller, parameters: Parameters) -> Payload:
+    """A data source's tables (of DataHub its topics), read now, in pages; `Keyword` is a part of `database.table`, in
+    any case, `Database` the one that is asked for. `Databases` counts what `Keyword` finds in each. `Rows` (an
+    estimate), `Bytes` (with indexes) and `Keys` are as the server tells them without a look into the tables. Production
+    before development where both have a data source of this name."""
+    wanted = keyword(parameters) or "", parameters.get("Database") or ""
+    found = services.tables.list(
+        caller, parameters["ProjectId"], parameters["DatasourceName"], wanted, asked(parameters)
+    )
+    databases = [{"Database": name, "Tables": count} for name, count in found.databases]
+    tables = [_table(*place, measured) for place, measured in found.page.entries]
+    return {"Data": {"Databases": databases, "Tables": tables, **counted(found.page)}}
+
+
 def get_data_source_meta(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """Databases and tables as they are now; a page counts tables."""
     page, env = asked(parameters), environment(parameters)
-    found = services.data_sources.catalog(caller, parameters["ProjectId"], parameters["DatasourceName"], env)
+    found = services.tables.catalog(caller, parameters["ProjectId"], parameters["DatasourceName"], env)
     meta = msgspec.json.encode({"dbTables": list(_tables(found, page))}).decode()
     return {"Data": {"Meta": meta, "Status": "success", "Message": None}}
 
@@ -90,6 +116,11 @@ def _tables(databases: Sequence[Database], page: Slice) -> Iterator[Payload]:
             tables = [{"dbName": database.name, "enable": True, "table": t, "tableName": t} for t in here]
             yield {"dbName": database.name, "schema": [{"tableInfos": tables}]}
         seen += len(database.tables)
+
+
+def _table(database: str, name: str, measured: Measured) -> Payload:
+    known = {"Rows": measured.rows, "Bytes": measured.bytes, "Keys": list(measured.keys)}
+    return {"Database": database, "Table": name, **known}
 
 
 def _short(error: DISyncError) -> str:

@@ -5,7 +5,7 @@ An unknown workspace and one that the caller is no member of answer alike, so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -28,11 +28,16 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key signed the request. Root may do everything in every workspace."""
+    """Whose key signed the request. Root may do everything in every workspace.
+
+    `door`: where it came in, api, console or cli. `key`: the hash of the access key's id, "" where none was needed.
+    """
 
     user_id: str
     name: str
     root: bool = False
+    door: str = field(default="api", compare=False)
+    key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from disync.connectors import find
-from disync.model.connector import Database
-from disync.model.errors import Refused, TaskError
+from disync.model.errors import Refused
 from disync.model.job import parse
 from disync.services import content, masking
 from disync.services.access import Caller, Role, enter, permit
@@ -34,7 +33,6 @@ log = structlog.get_logger()
 _KIND = "data_source"
 _NAME = re.compile(r"[\w.\-]{1,128}")
 PROBE_SECONDS = 2.5
-CATALOG_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,33 +161,30 @@ class DataSources:
 
     def test(self, caller: Caller, project_id: int, name: str, env: int) -> None:
         """Connect once. Raises Refused or TaskError with a short reason; who may not write may not try either."""
-        row, found = self._content(caller, project_id, (name, env), Role.DEVELOPER)
-        connector = find(row.type)
+        kind, found = self.opened(caller, project_id, (name, env), Role.DEVELOPER)
+        log.info("connection test", user=caller.user_id, project=project_id, data_source=name, env=env)
+        self._try(caller, kind, found)
+
+    def test_unsaved(self, caller: Caller, project_id: int, kind: str, text: str) -> None:
+        """As `test`, of a content that is no data source yet. It is checked as it would be when saved; nothing of it is
+        kept or logged. A secret that is masked is refused: there is none stored that it could stand for."""
+        with self._store.read() as db:
+            enter(db, caller, project_id, Role.DEVELOPER)
+        found = content.read(content.unmasked(kind, text, "{}"))
+        content.check(kind, found)
+        log.info("connection test", user=caller.user_id, project=project_id, data_source_type=kind)
+        self._try(caller, kind, found)
+
+    def _try(self, caller: Caller, kind: str, found: Mapping[str, Any]) -> None:
+        connector = find(kind)
         probe = connector.probe if connector else None
         if probe is None:
-            raise Refused(f"Data sources of the type {row.type} cannot be tested yet.")
+            raise Refused(f"Data sources of the type {kind} cannot be tested yet.")
 
         def work() -> None:
             probe(found)
 
-        log.info("connection test", user=caller.user_id, project=project_id, data_source=name, env=env)
         self._probes.run(caller.user_id, work, PROBE_SECONDS, UNREACHED)
-
-    def catalog(self, caller: Caller, project_id: int, name: str, env: int | None) -> Sequence[Database]:
-        """The databases of a data source and the names of their tables, read now."""
-        row, found = self._content(caller, project_id, (name, env), Role.VISITOR)
-        connector = find(row.type)
-        catalog = connector.catalog if connector else None
-        if catalog is None:
-            raise Refused(f"The metadata of data sources of the type {row.type} cannot be read yet.")
-
-        def work() -> Sequence[Database]:
-            return catalog(found)
-
-        try:
-            return self._probes.run(caller.user_id, work, CATALOG_SECONDS, "read datasource time out")
-        except TaskError as error:
-            raise Refused(str(error)) from error
 
     def contents(self, db: Connection, workspace_id: int, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """The content of each data source that exists, secrets included: what a run is given."""
@@ -218,17 +213,18 @@ class DataSources:
             rows.change(db, row.id, content=self._vault.seal(plain, _KIND, row.workspace_id, row.env, row.name))
         return len(stale)
 
-    def _content(
+    def opened(
         self, caller: Caller, project_id: int, named: tuple[str, int | None], need: Role
-    ) -> tuple[Any, dict[str, Any]]:
-        """The row and the content of a data source, by name and environment (None: production before development)."""
+    ) -> tuple[str, Mapping[str, Any]]:
+        """The type and the content of a data source, secrets included, by name and environment (None: production before
+        development)."""
         name, env = named
         with self._store.read() as db:
             workspace = enter(db, caller, project_id, need)
             found = [row for row in rows.named(db, workspace.id, name) if env is None or row.env == env]
             if not found:
                 raise Refused(f"There is no data source {name} in this environment.", "Invalid.DatasourceName")
-            return found[0], content.read(self._open(found[0]))
+            return found[0].type, content.read(self._open(found[0]))
 
     def _shown(self, row: Any) -> str:
         """Without secrets. What cannot be read is hidden as a whole: the other rows of a list are to be seen."""

@@ -12,14 +12,20 @@ from sqlalchemy import Connection
 from disync.engine.dispatch import LEASE_SECONDS, Hold
 from disync.engine.pace import backoff, exhausted
 from disync.model import ddl
-from disync.model.errors import BadConfig, DISyncError, TaskError
+from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
 from disync.model.job import Job, parse
 from disync.model.run import Limits, Start, Task
+from disync.services import happening
 from disync.services.clock import now_ms
+from disync.services.happening import Kind
 from disync.services.ledger import StoreLedger, storable
 from disync.services.project_configs import Pair, in_force
-from disync.store import checkpoints, deployments, instances, solutions
+from disync.services.resource_groups import DEFAULT
+from disync.services.turns import Turns
+from disync.store import checkpoints, deployments, instances, samples, solutions
 from disync.store.database import Store
+from disync.store.instances import Carried
+from disync.store.samples import Count
 
 Resolve = Callable[[Connection, int, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 """(connection, workspace id, data source names) → the content of each that exists."""
@@ -28,17 +34,39 @@ Resolve = Callable[[Connection, int, Sequence[str]], Mapping[str, Mapping[str, A
 RENEW_SECONDS = 1.0
 """Leases are written this often; what is wanted is read at every tick."""
 
+MANY_RUNS = 1000
+LOOK_SECONDS = 1.0
+"""Where so many runs are held, what the workers carry is read this often, since it takes reading them all."""
+
 
 class StoreDispatch:
-    def __init__(self, store: Store, resolve: Resolve) -> None:
+    """`groups`: the resource groups whose tasks it hands out; "" are those that name none. `others`: and those that
+    name none, or one that is not known. `traced`: as of StoreLedger."""
+
+    def __init__(
+        self,
+        store: Store,
+        resolve: Resolve,
+        groups: Set[str] = frozenset((DEFAULT,)),
+        others: bool = True,
+        traced: bool = False,
+    ) -> None:
         self._store = store
         self._resolve = resolve
+        self._groups, self._others = groups, others
+        self._traced = traced
+        self._turns = Turns()
+        self._carried: Sequence[Carried] = ()
+        self._looked = 0.0
         self._renewed: dict[str, float] = {}
+        self._counts: dict[int, tuple[int, Count]] = {}
+        """By task: the epoch of its run, and its counters at the last sample."""
 
     def claim(self, worker: str) -> Task | None:
         with self._store.read() as db:
-            candidates = instances.claimable(db, now_ms())
-        for file_id in candidates:
+            free = instances.claimable(db, now_ms(), self._groups, self._others)
+            carried = self._all_carried(db) if free else ()
+        for file_id in self._turns.of(worker, free, carried, time.monotonic()):
             with self._store.write() as db:
                 now = now_ms()
                 if instances.claim(db, file_id, worker, now, now + int(LEASE_SECONDS * 1000)):
@@ -46,6 +74,12 @@ class StoreDispatch:
                     if task is not None:
                         return task
         return None
+
+    def _all_carried(self, db: Connection) -> Sequence[Carried]:
+        many = sum(each.runs for each in self._carried) >= MANY_RUNS
+        if not many or time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._carried, self._looked = instances.carried(db, now_ms()), time.monotonic()
+        return self._carried
 
     def _task(self, db: Connection, file_id: int) -> Task | None:
         """The claimed run as plain data; a task that can no longer be built is stopped, with the reason."""
@@ -78,25 +112,53 @@ class StoreDispatch:
             _stop_for_good(db, file_id, row.epoch, str(error))
             return None
 
-    def renew(self, worker: str, running: Set[Hold]) -> Set[Hold]:
+    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
         due = time.monotonic() - self._renewed.get(worker, 0.0) >= RENEW_SECONDS
         with self._store.read() as db:
             rows = instances.held(db, worker)
         fresh = [r for r in rows if not r.running and Hold(r.file_id, r.epoch) in running]
-        if rows and (due or fresh):
+        hosted = running | begun
+        ended = [r.file_id for r in rows if Hold(r.file_id, r.epoch) not in hosted]
+        if len(rows) > len(ended) and (due or fresh):
             with self._store.write() as db:
-                instances.renew(db, worker, now_ms() + int(LEASE_SECONDS * 1000))
+                instances.renew(db, worker, now_ms() + int(LEASE_SECONDS * 1000), but=ended)
                 for row in fresh:
                     instances.mark_running(db, row.file_id, row.epoch)
+                    happening.tell(db, row.file_id, Kind.RUN, worker=worker, epoch=row.epoch)
                 rows = instances.held(db, worker)
             self._renewed[worker] = time.monotonic()
         return {Hold(r.file_id, r.epoch) for r in rows if r.desired == "RUN" and r.recalled != r.epoch}
+
+    def sample(self, delays: Mapping[Hold, int | None], memory_bytes: int) -> None:
+        with self._store.read() as db:
+            rows = {row.file_id: row for row in instances.of(db, [hold.task_id for hold in delays])}
+        now, found = now_ms(), []
+        for hold, delay in delays.items():
+            row = rows.get(hold.task_id)
+            if row is None or row.epoch != hold.epoch:
+                continue
+            count = Count(now, row.rows_read, row.bytes_read, row.rows_written, row.rows_dirty)
+            epoch, before = self._counts.get(hold.task_id, (None, count))
+            if epoch == hold.epoch:
+                found.append(samples.Sample(hold.task_id, count, before, delay, memory_bytes))
+            self._counts[hold.task_id] = hold.epoch, count
+        if found:
+            with self._store.write() as db:
+                samples.add(db, found)
+
+    def thin(self) -> None:
+        """Keep of the samples what is to be kept. Called now and then, by whoever supervises."""
+        with self._store.write() as db:
+            self._store.alone(db, "samples")
+            samples.thin(db, now_ms())
 
     def finish(self, task: Task, error: TaskError | None) -> None:
         cause = storable(f"{error.code}: {error}") if error is not None else ""
         with self._store.write() as db:
             if error is None:
                 self._ended(db, task)
+            elif isinstance(error, Fenced):
+                _overtake(db, task, error)
             elif not error.retry:
                 _stop_for_good(db, task.id, task.epoch, cause)
             else:
@@ -110,12 +172,14 @@ class StoreDispatch:
         values: dict[str, Any] = {"lease_until_ms": 0}
         if row.desired == "STOP":
             values["stopped_ms"] = now_ms()
+            happening.tell(db, task.id, Kind.END, "It was stopped; all that was read is written.", epoch=task.epoch)
         elif marks and all(mark.done for mark in marks.values()):
             values |= {"desired": "STOP", "stopped_ms": now_ms(), "message": None}
+            happening.tell(db, task.id, Kind.END, "All that was there is read and written.", epoch=task.epoch)
         instances.release(db, task.id, task.epoch, **values)
 
     def ledger(self, task: Task) -> StoreLedger:
-        return StoreLedger(self._store, task)
+        return StoreLedger(self._store, task, self._traced)
 
     # What the supervisor says.
 
@@ -165,6 +229,7 @@ def _fail_over(db: Connection, file_id: int, epoch: int, reason: str) -> None:
         return
     now, limits = now_ms(), _limits(row, None)
     instances.add_failover(db, file_id, epoch, now, reason)
+    happening.tell(db, file_id, Kind.FAILOVER, reason, epoch=epoch, worker=row.worker)
     recent = instances.failovers_since(db, file_id, max(row.started_ms or 0, now - limits.failover_minutes * 60_000))
     if exhausted(limits, recent, now):
         _stop_for_good(
@@ -175,5 +240,18 @@ def _fail_over(db: Connection, file_id: int, epoch: int, reason: str) -> None:
     instances.release(db, file_id, epoch, lease_until_ms=until, message=reason)
 
 
+def _overtake(db: Connection, task: Task, error: Fenced) -> None:
+    """Nothing to do where a newer run is known of, or where the lease was late: that lapses. Else the store was put
+    back to an older state than the target's."""
+    if error.epoch > task.epoch and instances.outrun(db, task.id, task.epoch, error.epoch):
+        reason = (
+            f"the target was written by run {error.epoch}, and the store knew of none after {task.epoch}: it is older "
+            "than the target. The task goes on from where the target is."
+        )
+        _fail_over(db, task.id, error.epoch, reason)
+
+
 def _stop_for_good(db: Connection, file_id: int, epoch: int, message: str) -> None:
-    instances.release(db, file_id, epoch, desired="STOP", lease_until_ms=0, stopped_ms=now_ms(), message=message)
+    values = {"lease_until_ms": 0, "stopped_ms": now_ms(), "message": message}
+    if instances.release(db, file_id, epoch, desired="STOP", **values):
+        happening.tell(db, file_id, Kind.FAIL, message, epoch=epoch)

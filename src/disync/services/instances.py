@@ -15,8 +15,10 @@ from disync.model.ddl import Policy
 from disync.model.errors import NeedsConfirmation, Refused
 from disync.model.job import dirty_limit
 from disync.model.run import Start
+from disync.services import happening, waiting
 from disync.services.access import Caller, Role
 from disync.services.clock import now_ms
+from disync.services.happening import Kind
 from disync.services.realtime import find, find_own
 from disync.store import checkpoints, deployments
 from disync.store import instances as rows
@@ -88,7 +90,11 @@ class Instances:
         with self._store.read() as db:
             file = find(db, caller, project_id, file_id, Role.VISITOR)
             row = rows.get(db, file_id)
-        return state(row), file.name, row.message if row is not None else None
+            now = state(row)
+            message = row.message if row is not None else None
+            if now is State.WAIT and message is None:
+                message = waiting.reason(db, row)
+        return now, file.name, message
 
 
 def begin(db: Connection, file_id: int, param: StartParam, what: str = "task") -> None:
@@ -113,8 +119,21 @@ def begin(db: Connection, file_id: int, param: StartParam, what: str = "task") -
     if param.start is not None:
         checkpoints.forget(db, file_id)
         values |= {"start_at": param.start.at, "start_time_ms": param.start.time_ms}
-        values["beginning"] = 1 + (row.beginning if row is not None else 0)
+    if param.start is not None or row is None or row.started_ms is None:
+        values["beginning"] = _beginning(row, at)
     rows.put(db, file_id, **values)
+    start = param.start and (param.start.time_ms if param.start.at == "time" else param.start.at)
+    happening.tell(db, file_id, Kind.START, start=start, confirmed=asks(row) or None)
+
+
+_YEAR_MS = 1_767_225_600_000
+"""2026, since 1970: seconds after it have room in the column for longer than it is anybody's concern."""
+
+
+def _beginning(row: Any, at_ms: int) -> int:
+    """The number of this beginning: higher than any before, and none that was ever another's. A store that was put back
+    to an older state has forgotten some, while targets still hold how far those came."""
+    return max(1 + (row.beginning if row is not None else 0), (at_ms - _YEAR_MS) // 1000)
 
 
 def halt(db: Connection, file_id: int, what: str = "task") -> None:
@@ -124,6 +143,7 @@ def halt(db: Connection, file_id: int, what: str = "task") -> None:
         raise Refused(f"The {what} has not been started.")
     if row is not None and row.desired == "RUN":
         rows.put(db, file_id, desired="STOP", message=None, stopped_ms=now_ms())
+        happening.tell(db, file_id, Kind.STOP)
 
 
 def withdraw(db: Connection, file_id: int, what: str = "task") -> None:
@@ -136,6 +156,7 @@ def withdraw(db: Connection, file_id: int, what: str = "task") -> None:
         rows.remove(db, file_id)
         rows.put(db, file_id, epoch=row.epoch + 1, beginning=row.beginning + 1)
     checkpoints.forget(db, file_id)
+    happening.tell(db, file_id, Kind.TERMINATE)
 
 
 def asks(row: Any) -> bool:

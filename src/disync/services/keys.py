@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from disync.model.errors import Refused
+from disync.model.errors import ForbiddenAccess, Refused
 from disync.services.access import Caller
 from disync.services.clock import now_ms
 from disync.store import access_keys as rows
@@ -75,38 +75,48 @@ class Keys:
 
     def create_user(self, user_id: str, name: str = "", root: bool = False) -> None:
         if not user_id or len(user_id) > 64 or not user_id.isprintable():
-            raise Refused("A user id has 1 to 64 printable characters.")
+            raise Refused("A user id has 1 to 64 printable characters.", "Invalid.UserId")
         with self._store.write() as db:
             if rows.get_user(db, user_id):
-                raise Refused(f"There is a user {user_id} already.")
+                raise Refused(f"There is a user {user_id} already.", "Invalid.UserId")
             rows.add_user(db, user_id, name or user_id, root)
 
     def create_key(self, user_id: str) -> NewKey:
         with self._store.write() as db:
             if rows.get_user(db, user_id) is None:
-                raise Refused(f"There is no user {user_id}.")
+                raise Refused(f"There is no user {user_id}.", "Invalid.UserId")
             key = generate()
             self.put(db, user_id, key)
         return key
 
-    def disable_key(self, access_key_id: str) -> None:
-        self._switch(access_key_id, False)
-
-    def enable_key(self, access_key_id: str) -> None:
-        self._switch(access_key_id, True)
+    def switch(self, caller: Caller, lookup: str, active: bool) -> None:
+        """Switch a key on or off: one's own, or as root any. Not off the key that is in use, nor root's last one."""
+        with self._store.write() as db:
+            self._store.alone(db, "keys")
+            row = rows.get(db, lookup)
+            if not caller.root and (row is None or row.user_id != caller.user_id):
+                raise ForbiddenAccess()
+            if row is None:
+                raise Refused("There is no such access key.", "Invalid.AccessKey")
+            if not active and lookup == caller.key:
+                raise Refused("This is the key you are using: switch it off with another one.", "Invalid.AccessKey")
+            if not active and rows.roots(db) == [lookup]:
+                raise Refused("This is the last active key of root: make another one first.", "Invalid.AccessKey")
+            rows.change(db, lookup, active=active)
+        self._known.clear()
 
     def list_users(self) -> list[dict[str, Any]]:
         with self._store.read() as db:
             return [dict(row._mapping) for row in rows.users(db)]
 
     def list_keys(self) -> list[dict[str, Any]]:
-        """`hint` (the ends of the key id), `user_id`, `active` and `created_ms` of each."""
+        """`lookup` (its hash), `hint` (the ends of its id), `user_id`, `active` and `created_ms` of each."""
         with self._store.read() as db:
             return [dict(row._mapping) for row in rows.listed(db)]
 
     def put(self, db: Connection, user_id: str, key: NewKey) -> None:
         """Add a key in the caller's transaction, or give an existing key of the same user this secret."""
-        lookup = _lookup(key.id)
+        lookup = lookup_of(key.id)
         sealed = self._vault.seal(key.secret.encode(), _KIND, lookup)
         found = rows.get(db, lookup)
         if found is None:
@@ -131,19 +141,13 @@ class Keys:
         for row in rows.sealed(db)[:1]:
             self._vault.open(row.secret, _KIND, row.lookup)
 
-    def _switch(self, access_key_id: str, active: bool) -> None:
-        with self._store.write() as db:
-            if not rows.change(db, _lookup(access_key_id), active=active):
-                raise Refused(f"There is no access key {hint(access_key_id)}.")
-        self._known.clear()
-
     def _read(self, access_key_id: str) -> Key | None:
-        lookup = _lookup(access_key_id)
+        lookup = lookup_of(access_key_id)
         row = rows.find(self._store.quick, lookup)
         if row is None:
             return None
         sealed, active, user_id, name, root = row
-        return Key(self._secret(lookup, sealed), bool(active), Caller(user_id, name, bool(root)))
+        return Key(self._secret(lookup, sealed), bool(active), Caller(user_id, name, bool(root), key=lookup))
 
     def _secret(self, lookup: str, sealed: bytes) -> str:
         """Opened once a process: the cache is asked with the sealed bytes, so a new secret is a new entry."""
@@ -169,5 +173,5 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
-def _lookup(access_key_id: str) -> str:
+def lookup_of(access_key_id: str) -> str:
     return sha256(access_key_id.encode("utf-8", "surrogateescape")).hexdigest()

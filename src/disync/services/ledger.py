@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 import msgspec
+import structlog
 from sqlalchemy import Connection
 
-from disync.model.data import Dirty
+from disync.model.data import Dirty, SchemaChange
+from disync.model.ddl import Policy
 from disync.model.errors import Fenced
+from disync.model.job import parse
 from disync.model.kept import Kept
+from disync.model.lineage import Flow
 from disync.model.run import Checkpoint, Split, Tally, Task
+from disync.services import happening
 from disync.services.clock import now_ms
+from disync.services.happening import Kind
+from disync.services.lineage import datasets
 from disync.services.solutions import nodes
-from disync.store import checkpoints, instances, solutions
+from disync.services.solutions.tables import Targets
+from disync.store import checkpoints, instances, lineage, solutions
 from disync.store import dirty as refused_rows
 from disync.store.database import Store
+
+log = structlog.get_logger()
 
 LONGEST_MESSAGE = 4000
 LONGEST_ROW = 256 * 1024
@@ -26,11 +36,13 @@ LONGEST_VALUE = 4096
 
 
 class StoreLedger:
-    """The durable memory of one run: every call first makes sure that no newer run has taken over."""
+    """The durable memory of one run: every call first makes sure that no newer run has taken over. `traced`: whether
+    somebody wants to know what the run reads and writes."""
 
-    def __init__(self, store: Store, task: Task) -> None:
+    def __init__(self, store: Store, task: Task, traced: bool = False) -> None:
         self._store = store
         self._task = task
+        self._traced = traced
         self._cut: set[str] = set()
         """The parts of the full load: the rows of each are counted."""
 
@@ -48,11 +60,15 @@ class StoreLedger:
         now = now_ms()
         with self._store.read() as db:
             planned = nodes.planned(db, self._task, load)
+        targets = _targets(self._task, load)
         with self._store.write() as db:
             self._guard(db)
-            checkpoints.put_load(db, self._task.id, load)
+            checkpoints.put_load(db, self._task.id, load, targets)
             for mark in checkpoints_:
                 checkpoints.put(db, self._task.id, mark, now)
+            if load and checkpoints.begun_before(db, self._task.id, {split.id for split in load}):
+                names = {split.table.name for split in load}
+                happening.tell_tables(db, self._task.id, Kind.TABLE_JOIN, "It has come into the task.", names)
             if planned is not None:
                 nodes.follow(db, *planned, anew=not self._cut)
         self._cut |= {split.id for split in load}
@@ -80,6 +96,7 @@ class StoreLedger:
             self._guard(db)
             checkpoints.leave(db, self._task.id, tables)
             nodes.leave(db, self._task.id, tables)
+            happening.tell_tables(db, self._task.id, Kind.TABLE_LEAVE, "It has left the task.", tables)
 
     def left(self) -> Set[str]:
         with self._store.read() as db:
@@ -89,6 +106,30 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.fail(db, self._task.id, tables, storable(reason), now_ms())
+            happening.tell_tables(db, self._task.id, Kind.TABLE_FAIL, reason, tables)
+
+    def routed(self, flows: Callable[[], Sequence[Flow]]) -> None:
+        if not self._traced:
+            return
+        try:
+            told = datasets.write(flows())
+            with self._store.write() as db:
+                self._guard(db)
+                lineage.put(db, self._task.id, now_ms(), told)
+        except Exception:
+            log.exception("what this run reads and writes is not traced", task=self._task.id)
+
+    def changed(self, change: SchemaChange, policy: Policy, outcome: str) -> None:
+        table = (change.before if change.before.name else change.after).name
+        detail = {"kind": change.kind, "policy": policy, "outcome": outcome, "statement": change.statement}
+        # One statement may be several changes of one kind.
+        if columns := {column.name for column in {*change.before.columns} ^ {*change.after.columns}}:
+            detail["columns"] = ", ".join(sorted(columns))
+        with self._store.write() as db:
+            self._guard(db)
+            happening.tell_once(
+                db, self._task.id, Kind.DDL, f"{change.kind}: {outcome}", table, position=change.position, **detail
+            )
 
     def failed(self) -> Mapping[str, str]:
         with self._store.read() as db:
@@ -108,6 +149,14 @@ class StoreLedger:
     def _guard(self, db: Connection) -> None:
         if not instances.is_current(db, self._task.id, self._task.epoch):
             raise Fenced("A newer run of this task has taken over.")
+
+
+def _targets(task: Task, load: Sequence[Split]) -> dict[str, str]:
+    """Where each table goes. With many tables this takes a while, and needs no lock."""
+    if not load:
+        return {}
+    targets = Targets(parse(task.code))
+    return {table.name: targets.name(table) for table in {split.table.name: split.table for split in load}.values()}
 
 
 def _count(db: Connection, file_id: int, tally: Tally) -> int:

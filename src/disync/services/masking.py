@@ -1,4 +1,4 @@
-"""A data source's content as it may be shown: which members are secret, and what stands in place of them.
+"""A data source's content, and an operation's parameters, as they may be shown: what is secret, and what stands for it.
 
 Of a type that there is a connector for, only the members that are known not to be secret are shown. Of the others
 everything is, but for members and parts of texts whose names or places say that they are secret.
@@ -7,7 +7,7 @@ everything is, but for members and parts of texts whose names or places say that
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +15,8 @@ import msgspec
 from disync.connectors import find
 
 HIDDEN = "***"
+_TELLING = 4
+"""Characters; what is shorter may stand in a text by chance."""
 _SECRET = re.compile(
     r"passw|passphrase|pwd|pass$|secret|token|credential|auth|accesskey(?!id)|apikey|privatekey|keytab|keystore"
     r"|truststore|sasl|jaas|cookie|signature|certificate|keys?$|^a?k?sk$"
@@ -53,6 +55,49 @@ def masked(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
         name: HIDDEN if known is not None and name not in known else _masked(value, name)
         for name, value in content.items()
     }
+
+
+def parameters(given: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
+    """An operation's parameters as a log may hold them. `kind`: the type of the data source that `Content` is of; where
+    that is not known, nothing of it is shown."""
+    return {name: _content(kind, value) if name == "Content" else _masked(value, name) for name, value in given.items()}
+
+
+def hidden(given: Any, shown: Any) -> frozenset[str]:
+    """The texts in `given` that `shown` has no more, also in JSON inside a text: an error may repeat one of them."""
+    return frozenset(text for text in {*_texts(given)} - {*_texts(shown)} if len(text) >= _TELLING)
+
+
+def _content(kind: str | None, text: Any) -> str:
+    try:
+        content = msgspec.json.decode(text)
+    except (TypeError, msgspec.DecodeError, UnicodeError, RecursionError):
+        return HIDDEN
+    if kind is None or not isinstance(content, dict):
+        return HIDDEN
+    return msgspec.json.encode(masked(kind, content)).decode()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value; of one that is JSON those in it."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield from _texts_of(value)
+
+
+def _texts_of(text: str) -> Iterator[str]:
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            yield from _texts(msgspec.json.decode(text))
+            return
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass
+    yield text
 
 
 def _masked(value: Any, member: str = "") -> Any:

@@ -7,6 +7,7 @@ once when it saw its own worker end, by the lease when a worker elsewhere fell s
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from disync.services.dispatch import StoreDispatch
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.2
+
+THIN_SECONDS = 20.0
+"""Between two times that samples are thinned."""
 
 
 class Runner(Protocol):
@@ -34,6 +38,7 @@ class Supervisor:
         self._runners = runners
         self._dispatch = dispatch
         self._stop = threading.Event()
+        self._thin_at = 0.0
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
@@ -61,3 +66,6 @@ class Supervisor:
                 log.warning("process died", name=name, ending=ending)
                 self._dispatch.worker_died(name, f"worker {name}: {ending}")
         self._dispatch.free_lapsed()
+        if time.monotonic() >= self._thin_at:
+            self._thin_at = time.monotonic() + THIN_SECONDS
+            self._dispatch.thin()

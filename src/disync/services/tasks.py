@@ -23,8 +23,18 @@ from disync.services.precheck import Precheck
 from disync.services.realtime import REALTIME, REALTIME_FILE, find_own, unknown
 from disync.services.tokens import Answer, Token, digest, once
 from disync.services.workspaces import DEFAULT_FLOW
-from disync.store import checkpoints, deployments, dirty, files, instances, solutions
-from disync.store import resource_groups as groups
+from disync.store import (
+    checkpoints,
+    deployments,
+    dirty,
+    events,
+    files,
+    instances,
+    lineage,
+    samples,
+    solutions,
+    verifications,
+)
 from disync.store.database import Store
 
 _NAME = re.compile(r"[A-Za-z0-9_.\u4e00-\u9fff]{1,128}")
@@ -59,10 +69,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """TaskParam. `Cu` sizes a serverless group; it is checked, kept and has no effect here."""
+    """TaskParam. `cu`: how much of a worker the task takes, against which others are placed."""
 
     folder: str | None = None
     resource_group: str | None = None
+    cu: float | None = None
 
 
 class Tasks:
@@ -122,6 +133,7 @@ class Tasks:
                 changes |= {"content": text, "version": row.version + 1, "commit_status": 0}
             if task_param:
                 changes |= {"task_param": task_param, "resource_group": param.resource_group or row.resource_group}
+                changes["cu"] = param.cu or row.cu
             files.change(db, file_id, **changes)
             return self._warnings(db, row.workspace_id, job, param)
 
@@ -147,6 +159,7 @@ class Tasks:
                 name=row.name,
                 content=row.content,
                 resource_group=row.resource_group or job.resource_group,
+                cu=row.cu,
                 deployed_ms=now_ms(),
                 deployer_id=caller.user_id,
             )
@@ -181,8 +194,9 @@ class Tasks:
             ("TaskParam.ResourceGroup", param.resource_group),
             ("$.extend.resourceGroup", job.resource_group),
         ):
-            if group and groups.named(db, group) is None:
-                found.append(f"{place}: {group} is not known here; the task runs in {resource_groups.DEFAULT}.")
+            here = f"the task runs in {resource_groups.DEFAULT}."
+            if group and (text := resource_groups.absence(db, group, here)) is not None:
+                found.append(f"{place}: {text}")
         return found
 
 
@@ -194,6 +208,10 @@ def remove(db: Connection, row: Any) -> None:
     deployments.remove(db, row.id)
     checkpoints.forget(db, row.id)
     dirty.forget(db, row.id)
+    samples.forget(db, row.id)
+    events.forget(db, row.id)
+    lineage.forget(db, row.id)
+    verifications.forget(db, row.id)
     instances.remove(db, row.id)
     files.change(db, row.id, deleted=True, edited_ms=now_ms())
 
@@ -207,17 +225,23 @@ def read_param(text: str | None) -> Param:
         value = param.get(member) or ""
         if not isinstance(value, str) or not value.isprintable() or len(value) > 512:
             raise Refused(f"TaskParam.{member}: this must be text of at most 512 characters.", "Invalid.TaskParam")
-    _check_cu(param.get("Cu"))
-    return Param(param.get("FileFolderPath") or None, param.get("ResourceGroup") or None)
+    return Param(param.get("FileFolderPath") or None, param.get("ResourceGroup") or None, _cu(param.get("Cu")))
 
 
-def _check_cu(size: Any) -> None:
+_MOST_CU = 1_000_000.0
+"""More says nothing more, and sums of it must stay numbers."""
+
+
+def _cu(size: Any) -> float | None:
+    if size in (None, ""):
+        return None
     try:
-        fits = size in (None, "") or (not isinstance(size, bool) and float(size) > 0 and float(size) * 2 % 1 == 0)
+        cu = 0.0 if isinstance(size, bool) else float(size)
     except (TypeError, ValueError, OverflowError):
-        fits = False
-    if not fits:
+        cu = 0.0
+    if not (cu > 0 and cu * 2 % 1 == 0):
         raise Refused("TaskParam.Cu: this must be a multiple of 0.5.", "Invalid.TaskParam")
+    return min(cu, _MOST_CU)
 
 
 def _job(text: str) -> Job:
@@ -259,6 +283,7 @@ def _add(db: Connection, caller: Caller, workspace_id: int, described: tuple[Wan
         business_id=folder.business_id,
         content=wanted.content,
         resource_group=param.resource_group,
+        cu=param.cu,
         task_param=wanted.param,
         owner_id=caller.user_id,
         last_editor_id=caller.user_id,

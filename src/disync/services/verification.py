@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from disync.connectors import find as find_connector
 from disync.engine import pairs
 from disync.engine.explain import Known
 from disync.engine.findings import TableReport, Why
@@ -22,11 +23,11 @@ from disync.model.errors import BadConfig, Refused
 from disync.model.job import parse
 from disync.model.kept import Kept
 from disync.model.run import Task
-from disync.services.access import Caller, Role
+from disync.services import happening
 from disync.services.clock import now_ms
 from disync.services.data_sources import DataSources
-from disync.services.realtime import find
-from disync.store import checkpoints, deployments, dirty, instances, solutions
+from disync.services.happening import Kind
+from disync.store import checkpoints, deployments, dirty, instances
 from disync.store.database import Store
 
 REPAIR_SECONDS = 120.0
@@ -55,9 +56,15 @@ class Repair:
     done: bool
     left: Sequence[TableReport] = ()
 
+    def of(self, report: TableReport) -> TableReport | None:
+        """What is left of a table's differences; None where there was nothing to repair, or it was not tried."""
+        place = (report.source, report.target)
+        return next((left for left in self.left if (left.source, left.target) == place), None)
+
     @property
     def mended(self) -> bool:
-        return self.done and all(report.equal for report in self.left)
+        """Whether it was tried, and these rows are shown to be equal now."""
+        return self.done and all(report.equal and not report.unsettled for report in self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,36 +86,36 @@ class Verification:
         self._store = store
         self._data_sources = data_sources
 
+    def hindrance(self, db: Connection, file_id: int) -> str:
+        """Why the task cannot be compared now, and what to do; "" where that is not known before it is tried."""
+        deployed = deployments.get(db, file_id)
+        if deployed is not None:
+            job = parse(deployed.content)
+            for kind in (job.source.type, job.target.type):
+                connector = find_connector(kind)
+                if connector is None or not connector.compares:
+                    return f"{kind} is no database that computes checksums of its rows: this task cannot be verified."
+        return _not_begun(deployed, instances.get(db, file_id))
+
     def verify(
         self,
-        caller: Caller,
-        project_id: int,
         file_id: int,
         asked: Asked,
         tell: Callable[[Progress], None] = lambda _: None,
+        confirm: Callable[[Connection], None] = lambda _: None,
     ) -> Verified:
-        """Compare what the task, or the solution, reads with what it writes. Refused where there is nothing to compare
-        yet."""
-        with self._store.read() as db:
-            file_id = solutions.realtime_of(db, file_id) or file_id
-        with self._opened(caller, project_id, file_id, asked, tell) as ground:
+        """Compare what a real-time task reads with what it writes. Refused where there is nothing to compare yet.
+        Whether somebody may ask for it is not looked at here. `confirm` is called in the transaction that asks for the
+        repair, and raises where that is no longer wanted."""
+        with self._opened(file_id, asked, tell) as ground:
             reports = verify(ground, Wish(asked.tables, asked.most))
-            repair = self._repair(ground, file_id, reports) if asked.repair else None
+            repair = self._repair(ground, file_id, reports, confirm) if asked.repair else None
             return Verified(reports, ground.tide.running, repair)
 
     @contextmanager
-    def _opened(
-        self,
-        caller: Caller,
-        project_id: int,
-        file_id: int,
-        asked: Asked,
-        tell: Callable[[Progress], None],
-    ) -> Iterator[Ground]:
-        with self._store.write() if asked.repair else self._store.read() as db:
-            need = Role.DEVELOPER if asked.repair else Role.VISITOR
-            file = find(db, caller, project_id, file_id, need)
-            task = self._task(db, file.workspace_id, file_id)
+    def _opened(self, file_id: int, asked: Asked, tell: Callable[[Progress], None]) -> Iterator[Ground]:
+        with self._store.read() as db:
+            task = self._task(db, file_id)
             running = instances.get(db, file_id).desired == "RUN"
             known = _known(db, file_id)
             unloaded = unfinished(checkpoints.of_task(db, file_id), checkpoints.load_of_task(db, file_id))
@@ -118,15 +125,13 @@ class Verification:
             tide = Tide(pipeline, running, lambda: self._saved(file_id), asked.seconds)
             yield Ground(pipeline, tide, known, tell)
 
-    def _task(self, db: Connection, workspace_id: int, file_id: int) -> Task:
+    def _task(self, db: Connection, file_id: int) -> Task:
         deployed, row = deployments.get(db, file_id), instances.get(db, file_id)
-        if deployed is None:
-            raise Refused("The task is not deployed: there is nothing to compare.")
-        if row is None or row.started_ms is None:
-            raise Refused("The task has not been started: there is nothing to compare yet.")
+        if hindrance := _not_begun(deployed, row):
+            raise Refused(hindrance)
         job = parse(deployed.content)
         names = [name for step in job.steps for name, _ in step.data_sources]
-        sources = self._data_sources.contents(db, workspace_id, names)
+        sources = self._data_sources.contents(db, deployed.workspace_id, names)
         owner = instances.owner(db, file_id)
         return Task(file_id, deployed.name, row.epoch, deployed.content, sources, owner=owner)
 
@@ -146,17 +151,25 @@ class Verification:
         with self._store.read() as db:
             return checkpoints.of_task(db, file_id)
 
-    def _repair(self, ground: Ground, file_id: int, reports: Sequence[TableReport]) -> Repair:
+    def _repair(
+        self,
+        ground: Ground,
+        file_id: int,
+        reports: Sequence[TableReport],
+        confirm: Callable[[Connection], None],
+    ) -> Repair:
         """Ask for what differs as for refused rows: the next run begins with asking the source for them."""
         wrong = [report for report in reports if _lines(report)]
         lines = [line for report in wrong for line in _lines(report)]
         if not lines:
             return Repair(0, True)
         with self._store.write() as db:
+            confirm(db)
             row = instances.get(db, file_id)
             request = row.replays + 1
             dirty.repair(db, file_id, lines, request, now_ms())
             instances.put(db, file_id, replays=request)
+            happening.tell(db, file_id, Kind.VERIFY, "Rows that differ are to be written again.", rows=len(lines))
             runs = row.desired == "RUN"
             if runs:
                 instances.recall(db, file_id)
@@ -179,6 +192,14 @@ class Verification:
                 return True
             time.sleep(_LOOK_SECONDS)
         return False
+
+
+def _not_begun(deployed: Any, row: Any) -> str:
+    if deployed is None:
+        return "The task is not deployed: there is nothing to compare."
+    if row is None or row.started_ms is None:
+        return "The task has not been started: there is nothing to compare yet."
+    return ""
 
 
 def _lines(report: TableReport) -> list[tuple[str, str, str]]:

@@ -15,9 +15,9 @@ from disync.model.errors import Refused
 from disync.services.access import Caller, Place, Role, enter
 from disync.services.clock import now_ms
 from disync.services.folders import add_business
+from disync.services.members import put_member
 from disync.services.pages import Page, Slice
 from disync.services.tokens import Token, digest, once
-from disync.store import access_keys
 from disync.store import workspaces as rows
 from disync.store.database import Store
 
@@ -75,12 +75,7 @@ class Workspaces:
         """Give a user this role; None takes it away."""
         with self._store.write() as db:
             workspace = enter(db, caller, place, Role.OWNER)
-            if access_keys.get_user(db, user_id) is None:
-                raise Refused(f"There is no user {user_id}.")
-            if role is None:
-                rows.remove_role(db, workspace.id, user_id)
-            else:
-                rows.set_role(db, workspace.id, user_id, role.value)
+            put_member(db, workspace.id, user_id, role)
 
     def works_anywhere(self, caller: Caller) -> bool:
         """Whether the caller may write in at least one workspace."""

@@ -50,8 +50,15 @@ def change(db: Connection, lookup: str, **values: Any) -> bool:
 
 
 def listed(db: Connection) -> list[Any]:
-    columns = (access_key.c.hint, access_key.c.user_id, access_key.c.active, access_key.c.created_ms)
+    """All of each key but its secret."""
+    columns = [column for column in access_key.c if column is not access_key.c.secret]
     return list(db.execute(select(*columns).order_by(access_key.c.created_ms, access_key.c.lookup)))
+
+
+def roots(db: Connection) -> list[str]:
+    """The active keys of users who may do everything."""
+    found = select(access_key.c.lookup).join(user, user.c.id == access_key.c.user_id)
+    return list(db.execute(found.where(user.c.root, access_key.c.active)).scalars())
 
 
 def sealed(db: Connection) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
@@ -16,11 +16,18 @@ _CHUNK = 500
 
 def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
     rows = db.execute(select(checkpoint).where(checkpoint.c.file_id == file_id))
-    return {r.split: Checkpoint(r.split, Position(r.position), r.epoch, bool(r.done)) for r in rows}
+    return {r.split: Checkpoint(r.split, Position(r.position), r.epoch, bool(r.done), chosen=r.chosen) for r in rows}
+
+
+def rows(db: Connection, file_id: int, most: int) -> list[Any]:
+    """Those not done first, by their splits; at most so many."""
+    wanted = select(checkpoint).where(checkpoint.c.file_id == file_id)
+    return list(db.execute(wanted.order_by(checkpoint.c.done, checkpoint.c.split).limit(most)))
 
 
 def put(db: Connection, file_id: int, mark: Checkpoint, now_ms: int) -> None:
     values: dict[str, Any] = {"position": mark.position, "epoch": mark.epoch, "done": mark.done, "updated_ms": now_ms}
+    values["chosen"] = mark.chosen
     changed = db.execute(
         update(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split == mark.split).values(**values)
     )
@@ -35,7 +42,8 @@ def forget(db: Connection, file_id: int) -> None:
     db.execute(delete(failed_table).where(failed_table.c.file_id == file_id))
 
 
-def put_load(db: Connection, file_id: int, splits: Sequence[Split]) -> None:
+def put_load(db: Connection, file_id: int, splits: Sequence[Split], targets: Mapping[str, str]) -> None:
+    """`targets`: where the rows of each table go, by the table's name."""
     rows = [
         {
             "file_id": file_id,
@@ -45,10 +53,13 @@ def put_load(db: Connection, file_id: int, splits: Sequence[Split]) -> None:
             "at": split.at,
             "bounds": split.bounds,
             "stream": split.stream,
+            "target_name": targets.get(split.table.name, ""),
         }
         for number, split in enumerate(splits)
     ]
     for where in _of_tables(file_id, {split.table.name for split in splits}):
+        gone = select(load_split.c.split).where(where, load_split.c.gone)
+        db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split.in_(gone)))
         db.execute(delete(load_split).where(where, load_split.c.gone))
     if rows:
         db.execute(insert(load_split), rows)
@@ -59,6 +70,12 @@ def load_of_task(db: Connection, file_id: int) -> list[Split]:
     query = select(load_split).where(load_split.c.file_id == file_id, ~load_split.c.gone)
     rows = db.execute(query.order_by(load_split.c.number))
     return [Split(r.split, Table(r.table_name), r.at, bounds=r.bounds, stream=r.stream) for r in rows]
+
+
+def begun_before(db: Connection, file_id: int, splits: Collection[str]) -> bool:
+    """Whether the task had cuts of its load before these."""
+    query = select(load_split.c.split).where(load_split.c.file_id == file_id).limit(len(splits) + 1)
+    return len(set(db.scalars(query)) - set(splits)) > 0
 
 
 def join(db: Connection, file_id: int, stream: str) -> None:
@@ -99,14 +116,24 @@ def failed(db: Connection, file_id: int) -> dict[str, str]:
     return {row.table_name: row.reason for row in rows}
 
 
-def retry(db: Connection, file_id: int) -> int:
-    """No table is left behind any more: the next run takes them up again. Returns how many there were."""
-    return db.execute(delete(failed_table).where(failed_table.c.file_id == file_id)).rowcount
+def retry(db: Connection, file_id: int, tables: Collection[str] | None = None) -> int:
+    """No table, or none of these, is left behind any more: the next run takes them up again. Returns how many were."""
+    of_task = failed_table.c.file_id == file_id
+    if tables is None:
+        return db.execute(delete(failed_table).where(of_task)).rowcount
+    return sum(
+        db.execute(delete(failed_table).where(of_task, failed_table.c.table_name.in_(some))).rowcount
+        for some in _pieces(tables)
+    )
 
 
 def _of_tables(file_id: int, tables: Collection[str]) -> Iterator[ColumnElement[bool]]:
     """Conditions of which each names a bounded number of tables."""
+    for some in _pieces(tables):
+        yield (load_split.c.file_id == file_id) & load_split.c.table_name.in_(some)
+
+
+def _pieces(tables: Collection[str]) -> Iterator[Sequence[str]]:
     names = sorted(tables)
     for start in range(0, len(names), _CHUNK):
-        some = load_split.c.table_name.in_(names[start : start + _CHUNK])
-        yield (load_split.c.file_id == file_id) & some
+        yield names[start : start + _CHUNK]

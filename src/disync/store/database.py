@@ -12,11 +12,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import QueuePool
 
 from disync.model.errors import BadConfig
@@ -25,6 +25,9 @@ from disync.store.nonces import NonceRows, Nonces
 from disync.store.quick import PostgresQuick, Quick, SqliteQuick
 
 BUSY_MS = 5000
+_ALIVE = {"connect_timeout": "5", "tcp_user_timeout": "8000"}
+_ALIVE |= {"keepalives_idle": "3", "keepalives_interval": "2", "keepalives_count": "3"}
+"""A store behind a cut network is an error before a lease of 10 s runs out. What its URL says itself counts."""
 _OPEN_ATTEMPTS = 50
 
 
@@ -38,6 +41,8 @@ class Store:
         self._local = threading.local()
         self._all_quick: list[Quick] = []
         self._lock = threading.Lock()
+        # SQLite's own way to wait for another writer is to sleep for up to 100 ms, again and again.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self.sqlite else nullcontext()
         self._readers = engine if self.sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writers = engine.execution_options(disync_writer=True)
 
@@ -48,7 +53,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with self._writers.begin() as connection:
+        with self._turn, self._writers.begin() as connection:
             yield connection
 
     @property
@@ -78,6 +83,15 @@ class Store:
             return self.quick.one("SELECT 1") is not None
         except Exception:
             return False
+
+    def ahead_ms(self) -> int:
+        """How far this machine's clock is ahead of that of the database's machine, which may be the same."""
+        if self.sqlite:
+            return 0
+        before = time.time_ns()
+        with self.engine.connect() as connection:
+            there = connection.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one()
+        return round((before + time.time_ns()) / 2_000_000 - float(there))
 
     def close(self) -> None:
         """Let go of every connection, also those of threads that have ended."""
@@ -150,4 +164,6 @@ def _postgres(url: str) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise BadConfig(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://.")
-    return create_engine(f"postgresql+psycopg://{rest}", pool_pre_ping=True, max_overflow=16, hide_parameters=True)
+    named = make_url(f"postgresql+psycopg://{rest}")
+    address = named.set(query={**_ALIVE, **named.query})
+    return create_engine(address, pool_pre_ping=True, max_overflow=16, hide_parameters=True)

@@ -39,6 +39,14 @@ def of_task(db: Connection, file_id: int) -> Sequence[Any]:
     return db.execute(select(dirty).where(dirty.c.file_id == file_id).order_by(dirty.c.id)).all()
 
 
+def page(db: Connection, file_id: int, table: str | None, offset: int, limit: int) -> tuple[int, list[Any]]:
+    """(how many in all, this page) of the rows of a task, or of one of its tables, the newest first."""
+    wanted = _of(file_id, table)
+    total = db.execute(select(func.count()).select_from(dirty).where(*wanted)).scalar_one()
+    found = select(dirty).where(*wanted).order_by(dirty.c.id.desc()).offset(offset).limit(limit)
+    return total, list(db.execute(found))
+
+
 def ask(db: Connection, file_id: int, table: str | None, request: int) -> int:
     """Ask for the replay of what is refused, of all tables or of one; how many rows that are."""
     asked = db.execute(
@@ -108,6 +116,12 @@ def since_start(db: Connection, file_id: int) -> int:
     refused = or_(dirty.c.state == REFUSED, and_(dirty.c.state == ASKED, dirty.c.position != REPAIR))
     query = select(func.count()).where(dirty.c.file_id == file_id, refused, dirty.c.at_ms >= started)
     return int(db.execute(query).scalar_one())
+
+
+def drop_unread(db: Connection, file_id: int, table: str) -> None:
+    """Forget what could not even be read of a table of the source."""
+    named = dirty.c.table_name == table
+    db.execute(delete(dirty).where(dirty.c.file_id == file_id, named, dirty.c.state != ASKED))
 
 
 def forget(db: Connection, file_id: int) -> None:

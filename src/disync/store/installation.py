@@ -9,8 +9,12 @@ from disync.store.schema import installation
 
 def ensure(db: Connection, new_id: str) -> str:
     """The id of this installation: `new_id` if it had none."""
-    found = db.execute(select(installation.c.id)).scalar_one_or_none()
-    if found is None:
+    there = found(db)
+    if there is None:
         db.execute(insert(installation).values(id=new_id))
-        return new_id
-    return str(found)
+    return there or new_id
+
+
+def found(db: Connection) -> str | None:
+    """Its id, if it has one."""
+    return db.execute(select(installation.c.id)).scalar_one_or_none()

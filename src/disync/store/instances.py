@@ -6,16 +6,21 @@ and touches nothing when a newer one exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, or_, select, update
 
-from disync.store.schema import failover, file, installation, instance
+from disync.store.resource_groups import DEFAULT
+from disync.store.schema import deployment, failover, file, free, installation, instance, resource_group, solution
 
 
 def get(db: Connection, file_id: int) -> Any:
     return db.execute(select(instance).where(instance.c.file_id == file_id)).one_or_none()
+
+
+def of(db: Connection, file_ids: Collection[int]) -> Sequence[Any]:
+    return db.execute(select(instance).where(instance.c.file_id.in_(file_ids))).all()
 
 
 def put(db: Connection, file_id: int, **values: Any) -> None:
@@ -37,15 +42,70 @@ def remove(db: Connection, file_id: int) -> None:
     db.execute(delete(instance).where(instance.c.file_id == file_id))
 
 
-def claimable(db: Connection, now_ms: int) -> Sequence[int]:
-    """Tasks that should run and that nobody holds, those which wait longest first."""
+LEAST_CU = 0.5
+"""What a task takes that does not say how much."""
+
+
+class Free(NamedTuple):
+    """A run that nobody holds, and the group whose workers may take it."""
+
+    file_id: int
+    group: str
+
+
+class Carried(NamedTuple):
+    """What a worker holds of one group, in CUs."""
+
+    worker: str
+    group: str
+    cu: float
+    runs: int
+
+
+# Written out, since PostgreSQL takes two parameters for two expressions, and would not group by this.
+_SERVED = case(
+    (deployment.c.resource_group.in_(select(resource_group.c.identifier)), deployment.c.resource_group),
+    else_=literal_column(f"'{DEFAULT}'"),
+)
+
+
+def claimable(db: Connection, now_ms: int, groups: Collection[str], others: bool) -> list[Free]:
+    """Tasks of these resource groups ("": that name none) that should run and that nobody holds, those which wait
+    longest first. `others`: and those that name no group, or one that is not known."""
+    group = func.coalesce(deployment.c.resource_group, "")
+    ours: ColumnElement[bool] = group.in_(groups)
+    if others:
+        ours = or_(ours, group == "", group.not_in(select(resource_group.c.identifier)))
     rows = db.execute(
-        select(instance.c.file_id)
-        .where(instance.c.desired == "RUN", instance.c.worker.is_(None), instance.c.lease_until_ms <= now_ms)
+        select(instance.c.file_id, _SERVED)
+        .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
+        .where(free, instance.c.lease_until_ms <= now_ms, ours)
         .order_by(instance.c.lease_until_ms)
         .limit(8)
     )
-    return [row.file_id for row in rows]
+    return [Free(*row) for row in rows]
+
+
+def carried(db: Connection, now_ms: int) -> list[Carried]:
+    """What all workers hold whose leases have not run out."""
+    query = select(instance.c.worker, _SERVED, func.sum(func.coalesce(deployment.c.cu, LEAST_CU)), func.count())
+    query = query.select_from(instance).outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
+    query = query.where(instance.c.worker.is_not(None), instance.c.lease_until_ms > now_ms)
+    return [Carried(*row) for row in db.execute(query.group_by(instance.c.worker, _SERVED))]
+
+
+_GROUP = func.coalesce(func.nullif(deployment.c.resource_group, ""), DEFAULT)
+
+
+def waiting(db: Connection) -> Sequence[Any]:
+    """Tasks that should run and that nobody holds: `file_id`, `message`, and the `group` in which they are to run."""
+    query = select(instance.c.file_id, instance.c.message, _GROUP.label("group")).select_from(instance)
+    return db.execute(query.outerjoin(deployment, deployment.c.file_id == instance.c.file_id).where(free)).all()
+
+
+def say(db: Connection, file_id: int, message: str | None) -> None:
+    """Why a task waits. It stays unsaid if the task no longer does."""
+    db.execute(update(instance).where(instance.c.file_id == file_id, free).values(message=message))
 
 
 def claim(db: Connection, file_id: int, worker: str, now_ms: int, until_ms: int) -> bool:
@@ -54,8 +114,7 @@ def claim(db: Connection, file_id: int, worker: str, now_ms: int, until_ms: int)
         update(instance)
         .where(
             instance.c.file_id == file_id,
-            instance.c.desired == "RUN",
-            instance.c.worker.is_(None),
+            free,
             instance.c.lease_until_ms <= now_ms,
         )
         .values(worker=worker, epoch=instance.c.epoch + 1, lease_until_ms=until_ms, running=False)
@@ -63,10 +122,12 @@ def claim(db: Connection, file_id: int, worker: str, now_ms: int, until_ms: int)
     return taken.rowcount == 1
 
 
-def renew(db: Connection, worker: str, until_ms: int) -> Sequence[Any]:
-    """Extend every lease of the worker. Returns what `held` does."""
-    db.execute(update(instance).where(instance.c.worker == worker).values(lease_until_ms=until_ms))
-    return held(db, worker)
+def renew(db: Connection, worker: str, until_ms: int, but: Collection[int]) -> None:
+    """Extend every lease of the worker but those of these tasks."""
+    ours = instance.c.worker == worker
+    if but:
+        ours = ours & instance.c.file_id.not_in(but)
+    db.execute(update(instance).where(ours).values(lease_until_ms=until_ms))
 
 
 def held(db: Connection, worker: str) -> Sequence[Any]:
@@ -88,6 +149,12 @@ def mark_running(db: Connection, file_id: int, epoch: int) -> None:
         .where(instance.c.file_id == file_id, instance.c.epoch == epoch, instance.c.worker.is_not(None))
         .values(running=True, message=None)
     )
+
+
+def outrun(db: Connection, file_id: int, epoch: int, newer: int) -> bool:
+    """The run of this epoch is from now on the one of a newer. False when it was no longer held under `epoch`."""
+    held_so = (instance.c.file_id == file_id) & (instance.c.epoch == epoch) & instance.c.worker.is_not(None)
+    return db.execute(update(instance).where(held_so).values(epoch=newer)).rowcount == 1
 
 
 def release(db: Connection, file_id: int, epoch: int, **values: Any) -> bool:
@@ -141,11 +208,34 @@ def failovers_since(db: Connection, file_id: int, since_ms: int) -> list[int]:
     return [row.at_ms for row in rows]
 
 
+def listing(db: Connection, workspace_id: int) -> list[Any]:
+    """Every real-time task and solution of a workspace with its run, that of a solution's real-time task; newest first.
+    Texts are left out."""
+    run = func.coalesce(solution.c.realtime_id, file.c.id)
+    columns = (file.c.id, file.c.name, file.c.task_type, file.c.solution_id, file.c.owner_id, file.c.edited_ms)
+    query = select(*columns, file.c.resource_group.label("own_group"), run.label("run_id"), instance)
+    query = query.add_columns(deployment.c.resource_group, deployment.c.deployed_ms)
+    query = query.outerjoin(solution, solution.c.file_id == file.c.id)
+    query = query.outerjoin(instance, instance.c.file_id == run).outerjoin(deployment, deployment.c.file_id == run)
+    query = query.where(file.c.workspace_id == workspace_id, ~file.c.deleted, file.c.task_type.in_(_RUN_TYPES))
+    return list(db.execute(query.order_by(file.c.id.desc())))
+
+
+def failovers(db: Connection, file_ids: Collection[int]) -> dict[int, int]:
+    """How often each of these tasks has failed over since it was started; those that never did are left out."""
+    query = select(failover.c.file_id, func.count()).join(instance, instance.c.file_id == failover.c.file_id)
+    query = query.where(failover.c.file_id.in_(file_ids), failover.c.at_ms >= instance.c.started_ms)
+    return {file_id: count for file_id, count in db.execute(query.group_by(failover.c.file_id))}
+
+
+_RUN_TYPES = ("DI_REALTIME", "DI_SOLUTION")
+
+
 def overview(db: Connection) -> Sequence[Any]:
     """Every deployed task that was ever started, with its counters (for /metrics)."""
     failovers = select(func.count()).where(failover.c.file_id == instance.c.file_id).scalar_subquery()
     return db.execute(
-        select(instance, file.c.name, failovers.label("failovers"))
+        select(instance, file.c.name, file.c.workspace_id, file.c.task_type, failovers.label("failovers"))
         .join(file, file.c.id == instance.c.file_id)
         .where(instance.c.started_ms.is_not(None), ~file.c.deleted)
     ).all()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
     true,
 )
 
@@ -110,6 +111,8 @@ member = Table(
 )
 
 # `type`: 4 is data integration, as in ListResourceGroups.
+# `seen_ms`: when a cluster last told of the group, and with it how many nodes it has, and what these have in all. NULL:
+# none ever did.
 resource_group = Table(
     "resource_group",
     metadata,
@@ -118,6 +121,10 @@ resource_group = Table(
     _text("name"),
     Column("type", BigInteger, nullable=False, server_default="4"),
     _ms("created_ms"),
+    Column("nodes", Integer),
+    Column("cpus", Float),
+    Column("memory_bytes", BigInteger),
+    Column("seen_ms", BigInteger),
 )
 
 business = Table(
@@ -159,6 +166,7 @@ file = Table(
     Column("business_id", ForeignKey("business.id")),
     _text("content"),
     Column("resource_group", Text),
+    Column("cu", Float),
     Column("task_param", Text),
     Column("owner_id", ForeignKey("user.id"), nullable=False),
     Column("last_editor_id", ForeignKey("user.id"), nullable=False),
@@ -212,12 +220,13 @@ deployment = Table(
     _text("name"),
     _text("content"),
     Column("resource_group", Text),
+    Column("cu", Float),
     _ms("deployed_ms"),
     Column("deployer_id", ForeignKey("user.id"), nullable=False),
 )
 
-# `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does. `beginning` counts
-# how often the task was made to begin anew, `replays` how often rows were asked to be replayed. The run of the epoch
+# `desired` is what the user asked for, RUN or STOP; `running` and the lease say what a worker does. `beginning` is
+# another whenever the task begins anew, `replays` how often rows were asked to be replayed. The run of the epoch
 # `recalled` is to end, so that the next one begins.
 instance = Table(
     "instance",
@@ -247,6 +256,13 @@ instance = Table(
     _count("rows_dirty"),
 )
 
+# Of nothing that a renewal writes, so that renewing a lease touches no index.
+Index("instance_worker", instance.c.worker)
+free = (instance.c.desired == literal_column("'RUN'")) & instance.c.worker.is_(None)
+"""Runs that are wanted and that nobody holds. Written out: a partial index serves no question with parameters."""
+Index("instance_free", instance.c.desired, sqlite_where=free, postgresql_where=free)
+
+# `chosen`: as Checkpoint.chosen.
 checkpoint = Table(
     "checkpoint",
     metadata,
@@ -256,6 +272,7 @@ checkpoint = Table(
     Column("epoch", Integer, nullable=False),
     Column("done", Boolean, nullable=False, server_default=false()),
     _ms("updated_ms"),
+    Column("chosen", Integer),
 )
 
 # `config`: JSON text, DDL kind → policy. `source` "": for every kind of source.
@@ -269,7 +286,8 @@ project_config = Table(
 )
 
 # The cuts of a task's full load, as they were made when it began, or when the table came. `stream`: as Split.stream.
-# `gone`: the table has left the task. `rows_written` since the table came.
+# `gone`: the table has left the task. `rows_written` since the table came. `target_name`: where its rows go, as
+# `schema.table`; "" where nobody said, in rows of an earlier release.
 load_split = Table(
     "load_split",
     metadata,
@@ -282,6 +300,7 @@ load_split = Table(
     _text("stream"),
     Column("gone", Boolean, nullable=False, server_default=false()),
     _count("rows_written"),
+    _text("target_name"),
 )
 
 # Tables that a task has left behind, and why.
@@ -303,6 +322,50 @@ failover = Table(
     _ms("at_ms"),
     _text("reason"),
     Index("failover_file", "file_id", "at_ms"),
+)
+
+# What a running task did in the `span_ms` before `at_ms`: rows and bytes since the sample before, and how it then was.
+# `grain`: seconds from one sample to the next. `delay_ms`: None where it is not known. `memory_bytes`: of the worker
+# that runs it. `rows_dirty`: since the task was started.
+sample = Table(
+    "sample",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("grain", Integer, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("span_ms", BigInteger, nullable=False),
+    _count("rows_read"),
+    _count("bytes_read"),
+    _count("rows_written"),
+    Column("delay_ms", BigInteger),
+    _count("memory_bytes"),
+    _count("rows_dirty"),
+    Index("sample_age", "grain", "at_ms"),
+)
+
+# What became of a task: see services/happening.py. `detail`: a JSON object.
+event = Table(
+    "event",
+    metadata,
+    _id(),
+    Column("file_id", ForeignKey("file.id"), nullable=False),
+    _ms("at_ms"),
+    _text("type"),
+    _text("table_name"),
+    _text("message"),
+    _text("detail", "{}"),
+    Index("event_file", "file_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# What a task reads and where it goes, as its newest run has found it when it began; only where somebody traces lineage.
+# `flows`: see services/lineage/datasets.py.
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    _ms("at_ms"),
+    _text("flows", "[]"),
 )
 
 # `state`: refused, asked (its replay was asked for, by the task's request number `request`) or replayed. `whole`: false
@@ -358,5 +421,72 @@ config_process = Table(
     Column("message", Text),
     Column("content", Text),
     _ms("created_ms"),
+    sqlite_autoincrement=True,
+)
+
+# A comparison of what a task (a solution's real-time task, too) reads with what it writes. `state` is RUN until its
+# `holder`, "" before it has one, says what came of it, or somebody stops it; whose lease has ended by then will not,
+# so that it has failed. `tables`: a JSON list of the source's names, an empty one for all. `seconds`: how long the
+# task may take to catch up. `differences` are rows that differ now, `repaired` those that did. `report`: a JSON list,
+# what is known of each table.
+verification = Table(
+    "verification",
+    metadata,
+    _id(),
+    Column("file_id", ForeignKey("file.id"), nullable=False),
+    _text("user_id"),
+    _text("tables", "[]"),
+    Column("repair", Boolean, nullable=False, server_default=false()),
+    Column("most", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    _text("state", "RUN"),
+    _text("message"),
+    _text("holder"),
+    _ms("until_ms"),
+    _ms("started_ms"),
+    Column("ended_ms", BigInteger),
+    _count("tables_all"),
+    _count("tables_done"),
+    _count("rows_compared"),
+    _count("differences"),
+    _count("repaired"),
+    _text("report", "[]"),
+    Index("verification_file", "file_id", "id"),
+    Index("verification_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+# Who is signed in at the console. `token`: the SHA-256 of what the cookie holds. `key_id`: the access key's id, sealed.
+session = Table(
+    "session",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("user_id", ForeignKey("user.id"), nullable=False),
+    Column("lookup", ForeignKey("access_key.lookup"), nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    _ms("created_ms"),
+    _ms("seen_ms"),
+    Index("session_key", "lookup", "created_ms"),
+)
+
+# Every write that was asked for, through whatever door. It outlives what it names, so it refers to no other table.
+# `code` is "" while the operation runs, and stays so where the server died meanwhile.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _ms("at_ms"),
+    _text("user_id"),
+    _text("user_name"),
+    _text("door"),
+    _text("action"),
+    Column("workspace_id", BigInteger),
+    Column("file_id", BigInteger),
+    _text("parameters", "{}"),
+    _text("code"),
+    _text("message"),
+    _text("request_id"),
+    Index("audit_at", "at_ms"),
+    Index("audit_workspace", "workspace_id"),
     sqlite_autoincrement=True,
 )

@@ -24,8 +24,16 @@ def change(db: Connection, file_id: int, **values: Any) -> None:
 def get(db: Connection, file_id: int, lock: bool = False) -> Any:
     """The solution with its file and its creator, deleted ones too; None if there never was one of this id."""
     columns = (file.c.id, file.c.workspace_id, file.c.name, file.c.content, file.c.deleted, file.c.version)
-    place = (file.c.folder_id, file.c.business_id, file.c.owner_id, file.c.task_param, file.c.resource_group)
-    query = select(solution, *columns, *place, user.c.name.label("creator"), deployment.c.deployed_ms)
+    place = (file.c.folder_id, file.c.business_id, file.c.owner_id, file.c.task_param)
+    query = select(
+        solution,
+        *columns,
+        *place,
+        file.c.resource_group,
+        file.c.cu,
+        user.c.name.label("creator"),
+        deployment.c.deployed_ms,
+    )
     query = query.join(file, file.c.id == solution.c.file_id).join(user, user.c.id == file.c.owner_id)
     query = query.outerjoin(deployment, deployment.c.file_id == solution.c.realtime_id)
     query = query.where(solution.c.file_id == file_id)
@@ -111,17 +119,33 @@ def load(db: Connection, realtime_id: int) -> Any:
     return db.execute(_splits(query, realtime_id)).one()
 
 
-def tables(db: Connection, realtime_id: int, most: int) -> list[Any]:
-    """The load by table, at most so many: (name, parts, ended, rows), those that are not ended first."""
+def tables(db: Connection, realtime_id: int, most: int | None = None) -> list[Any]:
+    """The load by table, at most so many: (name, parts, ended, rows, target), those that are not ended first."""
     ended = func.sum(_ended)
     query = select(
         load_split.c.table_name.label("name"),
         func.count().label("parts"),
         ended.label("ended"),
         func.sum(load_split.c.rows_written).label("rows"),
+        func.max(load_split.c.target_name).label("target"),
     )
     query = _splits(query, realtime_id).group_by(load_split.c.table_name)
     return list(db.execute(query.order_by(ended == func.count(), load_split.c.table_name).limit(most)))
+
+
+def gone(db: Connection, realtime_id: int) -> dict[str, str]:
+    """The tables that have left the load, those that were left behind included, and where each one went."""
+    query = select(load_split.c.table_name, func.max(load_split.c.target_name))
+    query = query.where(load_split.c.file_id == realtime_id, load_split.c.gone).group_by(load_split.c.table_name)
+    return {name: target for name, target in db.execute(query)}
+
+
+def follows(db: Connection, realtime_id: int) -> bool:
+    """Whether the task has a stream of changes, and not only a load with an end."""
+    same = (load_split.c.file_id == checkpoint.c.file_id) & (load_split.c.split == checkpoint.c.split)
+    query = select(checkpoint.c.split).outerjoin(load_split, same)
+    query = query.where(checkpoint.c.file_id == realtime_id, load_split.c.split.is_(None), ~checkpoint.c.done)
+    return db.execute(query.limit(1)).first() is not None
 
 
 def begun(db: Connection, realtime_id: int) -> bool:

@@ -58,6 +58,8 @@ def open_vault(home: Path, key_file: Path | None = None) -> Vault:
     Two processes that start at once end with one key.
     """
     path = key_file or home / "key"
+    if path.is_dir():  # an earlier release made a folder of this name for it
+        path = path / "key"
     if not path.exists():
         _make(path)
     try:

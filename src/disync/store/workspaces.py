@@ -53,6 +53,12 @@ def remove_role(db: Connection, workspace_id: int, user_id: str) -> bool:
     return db.execute(delete(member).where(mine)).rowcount == 1
 
 
+def owners(db: Connection, workspace_id: int) -> list[str]:
+    """Locked until the transaction ends, so that two of them do not leave at once."""
+    mine = (member.c.workspace_id == workspace_id) & (member.c.role == "owner")
+    return list(db.execute(select(member.c.user_id).where(mine).with_for_update()).scalars())
+
+
 def members(db: Connection, workspace_id: int) -> list[Any]:
-    query = select(member.c.user_id, user.c.name, member.c.role).join(user, user.c.id == member.c.user_id)
+    query = select(member.c.user_id, user.c.name, user.c.root, member.c.role).join(user, user.c.id == member.c.user_id)
     return list(db.execute(query.where(member.c.workspace_id == workspace_id).order_by(member.c.user_id)))

@@ -245,6 +245,33 @@ def test_what_a_statement_is_about(statement: str, verb: str, tables: list[tuple
     assert (found.verb, list(found.tables)) == (verb, tables)
 
 
+@pytest.mark.parametrize(
+    ("statement", "database"),
+    [
+        ("DROP DATABASE d", "d"),
+        ("drop schema /* all */ if exists `d-1`", "d-1"),
+        ("CREATE OR REPLACE DATABASE d CHARACTER SET latin1", "d"),
+        ("CREATE DATABASE IF NOT EXISTS d", ""),
+        ("CREATE DATABASE d", ""),
+        ("DROP TABLE `database`", ""),
+        ("DROP DATABASE", ""),
+    ],
+)
+def test_a_database_that_is_dropped_takes_its_tables_along(statement: str, database: str) -> None:
+    found = ddl.parse(statement, "x")
+    assert found.emptied == database
+    known = [("d", "t"), ("d", "u"), ("d-1", "t"), ("x", "t")]
+    gone = found.of_database(known)
+    assert not database or (gone.verb, list(gone.tables)) == ("DROP", [name for name in known if name[0] == database])
+
+
+def test_the_columns_that_a_statement_adds() -> None:
+    statement = (
+        "ALTER TABLE t ADD (a DECIMAL(5,2) DEFAULT '),x', `b c` INT, INDEX (a)), ADD COLUMN d INT, ADD UNIQUE (d)"
+    )
+    assert ddl.added(ddl.parse(statement, "d")) == {"A", "B C", "D"}
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_parsed(text: str) -> None:
     assert ddl.parse(text, "d").verb in ("", "ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE", "DML")

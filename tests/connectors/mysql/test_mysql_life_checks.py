@@ -91,6 +91,26 @@ def test_c18_tables_without_a_key_are_named_with_the_remedy(database: Database) 
     assert f"{database.name}.keyless" in warning and "primary key" in warning
 
 
+@pytest.mark.parametrize("rule", ["ON DELETE CASCADE", "ON UPDATE CASCADE", "ON DELETE SET NULL", "ON UPDATE SET NULL"])
+def test_rows_that_foreign_keys_change_are_warned_of(database: Database, rule: str) -> None:
+    """InnoDB changes them without a word in the log; to be told of the keys a user needs no right but SELECT."""
+    child = "CREATE TABLE {} (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES t (id) {})"
+    database.run(TABLE, child.format("quiet", "ON DELETE RESTRICT"))
+    assert database.reader().check() == []
+    database.run(child.format("child", rule), "CREATE TABLE told (id INT PRIMARY KEY COMMENT 'ON DELETE CASCADE')")
+    (warning,) = database.reader().check()
+    assert f": {database.name}.child." in warning and "verified and repaired" in warning
+    assert database.reader("t").check() == []
+
+
+def test_a_table_that_keeps_the_history_of_its_rows_is_refused_by_name(database: Database) -> None:
+    database.run(TABLE, "CREATE TABLE old (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING")
+    with pytest.raises(BadConfig, match=rf"{database.name}\.old: WITH SYSTEM VERSIONING") as caught:
+        database.reader().check()
+    assert caught.value.tables == {"old"}
+    assert database.reader("t").check() == []
+
+
 def test_a_replica_that_does_not_log_what_it_gets_is_warned_of() -> None:
     with group(1) as (_, replica):
         database = Database(replica, "own")

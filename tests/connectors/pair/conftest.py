@@ -35,3 +35,11 @@ def pair(pair_source: mariadb.MariaDB, pair_target: str) -> Iterator[Pair]:
 def both(pair_source: mariadb.MariaDB, pair_target: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """The same test for rows that move as bytes and for rows that move as Arrow."""
     yield from made(pair_source, pair_target, request.param)
+
+
+@pytest.fixture
+def full(pair_source: mariadb.MariaDB) -> Iterator[None]:
+    """The log describes the columns of its rows."""
+    pair_source.run("SET GLOBAL binlog_row_metadata = 'FULL'")
+    yield
+    pair_source.run("SET GLOBAL binlog_row_metadata = 'NO_LOG'")

@@ -156,10 +156,12 @@ class Pair:
         return Running(self, task, self.format)
 
     def equal(self, table: str = "t", columns: str = "*", source_columns: str | None = None) -> bool:
-        """Whether the rows are the same on both sides, as a whole and in number."""
-        return rows(self.sql(f"SELECT {source_columns or columns} FROM `{table}`")) == rows(
-            self.select(f'SELECT {columns} FROM "{table}"')
-        )
+        """Whether the table is there, and the rows are the same on both sides, as a whole and in number."""
+        try:
+            there = self.select(f'SELECT {columns} FROM "{table}"')
+        except psycopg.errors.UndefinedTable:
+            return False
+        return rows(self.sql(f"SELECT {source_columns or columns} FROM `{table}`")) == rows(there)
 
 
 def rows(found: Iterable[Sequence[Any]]) -> list[tuple[str, ...]]:

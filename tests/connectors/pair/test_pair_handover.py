@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ from disync.connectors.mysql import CONNECTOR, chunks
 from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql.pages import Pages
 from disync.connectors.mysql.reader import MySQLReader
+from disync.connectors.postgres.sink import PostgresSink
+from disync.engine import pace
 from disync.model.connector import Site
 from disync.model.data import Batch, Position
 from disync.model.errors import BadConfig, PositionGone, Unreachable
-from disync.model.run import Split
+from disync.model.run import Checkpoint, Split
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))"
 FILL = f"INSERT INTO t SELECT seq * 2, 'first' FROM seq_0_to_{ROWS - 1}"
@@ -409,3 +412,76 @@ def test_c18_a_load_without_a_key_that_is_cut_off_is_there_once(both: Pair, monk
     with both.task(both.code("t")) as running:
         running.settle()
         assert both.equal()
+
+
+@pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1)])
+def test_c32_the_load_goes_on_with_another_parallelism(
+    both: Pair, monkeypatch: pytest.MonkeyPatch, first: int, then: int
+) -> None:
+    """It has been cut, and some of it has been read: neither changes, nothing is read twice."""
+    both.sql(TABLE, FILL, "ANALYZE TABLE t")
+
+    def fail() -> None:
+        raise Unreachable("cut off")
+
+    def code(concurrent: int) -> str:
+        job = json.loads(both.code("t"))
+        return json.dumps({**job, "setting": {"speed": {"concurrent": concurrent}}})
+
+    monkeypatch.setattr(pace, "KEPT_ROWS", 100)
+    with monkeypatch.context() as patched, both.task(code(first)) as running:
+        _before_page(patched, 10, fail)
+        assert isinstance(running.fails(), Unreachable)
+    cuts, done = both.ledger.load(), {name: mark for name, mark in both.ledger.checkpoints().items() if mark.done}
+    assert not all(split.id in done for split in cuts) and both.select("SELECT 1 FROM t LIMIT 1")
+    both.sql("UPDATE t SET v = 'changed' WHERE id % 6 = 0", "DELETE FROM t WHERE id % 10 = 0")
+    pages, rows_after = Counter[str](), Pages.rows_after
+
+    def counted(self: Pages, *arguments: Any) -> Iterator[Any]:
+        pages["read"] += 1
+        return rows_after(self, *arguments)
+
+    monkeypatch.setattr(Pages, "rows_after", counted)
+    with both.task(code(then)) as running:
+        running.settle()
+        assert both.ledger.load() == cuts and pages["read"] < ROWS // 150
+        both.sql("INSERT INTO t VALUES (1, 'more')")
+        running.settle()
+        assert both.equal() and len(running.runs) == 1
+
+
+@pytest.mark.parametrize("dies", ["before the commit", "after the commit", "never"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 10_000])
+def test_c22_the_last_change_of_a_transaction_moves_a_key(
+    both: Pair, monkeypatch: pytest.MonkeyPatch, dies: str, rows: int
+) -> None:
+    """The position is behind it, and behind nothing else: whether the run dies at its flush or not, and however the
+    rows were gathered."""
+    both.sql(TABLE, "INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+    code, flush, armed = both.code("t", reader={"batchSize": rows}), PostgresSink.flush, threading.Event()
+
+    def dying(self: PostgresSink, checkpoint: Checkpoint) -> Any:
+        if armed.is_set() and dies == "before the commit":
+            raise Unreachable("died")
+        found = flush(self, checkpoint)
+        if armed.is_set() and dies == "after the commit":
+            raise Unreachable("died")
+        return found
+
+    with monkeypatch.context() as patched, both.task(code) as running:
+        patched.setattr(PostgresSink, "flush", dying)
+        running.settle()
+        armed.set()
+        both.sql("BEGIN", "INSERT INTO t VALUES (4, 'four')", "UPDATE t SET id = 20 WHERE id = 2", "COMMIT")
+        if dies == "never":
+            running.settle()
+        else:
+            assert isinstance(running.fails(), Unreachable)
+    if dies != "never":
+        # It is asked for where it was kept, and only once: what was changed here by hand stays.
+        both.select("UPDATE t SET v = 'by hand' WHERE id = 20")
+    both.sql("UPDATE t SET id = 30 WHERE id = 3")
+    with both.task(code) as running:
+        running.settle()
+        wanted = [(1, "one"), (4, "four"), (20, "by hand" if dies == "after the commit" else "two"), (30, "three")]
+        assert both.select("SELECT id, v FROM t ORDER BY id") == wanted

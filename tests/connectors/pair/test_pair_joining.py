@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from pair import Pair
 
 from disync.connectors.mysql import chunks
 from disync.connectors.mysql.pages import Pages
+from disync.model.errors import Unreachable
 from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))"
@@ -104,3 +106,50 @@ def test_a_table_that_comes_back_is_loaded_anew(pair: Pair) -> None:
             if "u" in tables:
                 running.until(lambda: pair.equal("u"))
             assert pair.equal("t")
+
+
+def test_c17_a_second_load_that_fails_half_way_loses_nothing(both: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one table is loaded again alone: it fails, it is stopped, and it goes on from where it was."""
+    both.sql(TABLE, FILL, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    code = both.code("t", "u", reader={"batchSize": 100})
+    with both.task(code) as running:
+        running.settle()
+    both.select("DELETE FROM u WHERE id < 100")
+    both.select("INSERT INTO u VALUES (-1, 'from nowhere')")
+    both.ledger.leave({"u"})
+    pages, rows_after = itertools.count(1), Pages.rows_after
+
+    def failing(self: Pages, *arguments: Any) -> Iterator[Any]:
+        if next(pages) % 3 == 0:
+            raise Unreachable("The source is away.")
+        return rows_after(self, *arguments)
+
+    monkeypatch.setattr(Pages, "rows_after", failing)
+    with both.task(code) as running:
+        assert "away" in str(running.fails())
+    both.sql("DELETE FROM u WHERE id > 5900", "UPDATE u SET v = 'changed' WHERE id % 7 = 0")
+    both.sql("DELETE FROM t WHERE id < 50")
+    monkeypatch.setattr(Pages, "rows_after", rows_after)
+    with both.task(code):
+        until(lambda: both.select("SELECT count(*) FROM u") != [(0,)])
+    with both.task(code) as running:
+        running.until(lambda: joined(both) and both.equal("t") and both.equal("u"))
+        both.sql("INSERT INTO u VALUES (99999, 'last')")
+        running.until(lambda: both.equal("u"))
+
+
+def test_every_table_is_loaded_again_at_once(pair: Pair) -> None:
+    """What the source has no longer goes, too."""
+    pair.sql(TABLE, FILL, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+    code = pair.code("t", "u")
+    with pair.task(code) as running:
+        running.settle()
+    for table in "tu":
+        pair.select(f"INSERT INTO {table} VALUES (-1, 'from nowhere')")
+        pair.select(f"UPDATE {table} SET v = 'spoilt' WHERE id < 500")
+    pair.ledger.leave({"t", "u"})
+    with pair.task(code) as running:
+        pair.sql("UPDATE t SET v = 'changed' WHERE id > 5000", "DELETE FROM u WHERE id > 5000")
+        running.until(lambda: joined(pair) and pair.equal("t") and pair.equal("u"))
+        pair.sql("INSERT INTO t VALUES (99999, 'last')", "INSERT INTO u VALUES (99999, 'last')")
+        running.until(lambda: pair.equal("t") and pair.equal("u"))

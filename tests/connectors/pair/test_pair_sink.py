@@ -216,3 +216,17 @@ def test_c94_a_target_that_was_altered_by_hand(pair: Pair) -> None:
     with pair.task(pair.code("t")) as running:
         running.settle()
         assert pair.equal()
+
+
+def test_a_limit_that_a_database_sets_for_its_users_does_not_cut_off_a_load(pair: Pair) -> None:
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_20000")
+    (database,) = pair.select("SELECT current_database()")[0]
+    pair.select(f"ALTER DATABASE {database} SET statement_timeout = 1")
+    try:
+        with pair.task(pair.code("t")) as running:
+            running.settle()
+            pair.sql("UPDATE t SET v = v + 1")
+            running.settle()
+            assert pair.equal()
+    finally:
+        pair.select(f"ALTER DATABASE {database} RESET statement_timeout")

@@ -12,7 +12,7 @@ import pytest
 from pair import Pair, made
 
 import mariadb
-from disync.connectors.postgres.writer import PostgresSink
+from disync.connectors.postgres.sink import PostgresSink
 from disync.model.data import Batch
 from disync.model.errors import Unreachable
 

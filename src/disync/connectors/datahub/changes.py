@@ -10,7 +10,7 @@ from disync.connectors.datahub.reader import DataHubReader
 from disync.connectors.datahub.tail import position_of
 from disync.model.connector import ChangeReader
 from disync.model.data import Event, Idle, Position, SchemaChange
-from disync.model.errors import TaskError
+from disync.model.errors import BadConfig, PositionGone, TaskError
 from disync.model.run import Split, Start
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
@@ -36,6 +36,24 @@ class DataHubChangeReader(DataHubReader, ChangeReader):
                 return position_of(found.sequence, found.cursor)
         newest = self.cursor(stream, "LATEST")
         return position_of(newest.sequence + 1 if newest else 0, "")
+
+    def locate(self, split: Split, text: str) -> Position:
+        """By the number of the next record. A cursor that stands behind it is not kept: it might lead elsewhere."""
+        number = text.partition(":")[0]
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise BadConfig(
+                f"{text!r} is no position of a DataHub shard: give the sequence of the record to go on with, as 42."
+            )
+        self._must_hold(split, int(number))
+        return position_of(int(number), "")
+
+    def _must_hold(self, split: Split, sequence: int) -> None:
+        oldest, newest = self.cursor(split, "OLDEST"), self.cursor(split, "LATEST")
+        last = newest.sequence if newest else -1
+        if sequence > last + 1:
+            raise BadConfig(f"The shard's next record will be {last + 1}: there is none {sequence} to go on with yet.")
+        if oldest is not None and sequence < oldest.sequence:
+            raise PositionGone(f"The oldest record that the shard still has is {oldest.sequence}.")
 
     def changes(self, stream: Split, after: Position) -> Iterator[Event]:
         tail = self.tail(stream, after or self.seek(stream, Start()))

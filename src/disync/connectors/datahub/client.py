@@ -14,6 +14,7 @@ from disync.connectors.datahub.wire import frame, schema
 from disync.connectors.datahub.wire.errors import Malformed
 from disync.connectors.datahub.wire.schema import Schema
 from disync.model.errors import Unreachable
+from disync.model.lineage import Dataset
 
 _T = TypeVar("_T")
 
@@ -55,6 +56,10 @@ class Client:
     @property
     def project(self) -> str:
         return self._content.project
+
+    def dataset(self, topic: str) -> Dataset:
+        """OpenLineage has no rule for DataHub: the service, and in it project and topic."""
+        return Dataset(f"datahub://{self.connection.authority}", f"{self.project}.{topic}")
 
     def close(self) -> None:
         self.connection.close()

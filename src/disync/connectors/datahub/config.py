@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from disync.connectors.endpoint import endpoint_of
 from disync.model.connector import Site
 from disync.model.errors import BadConfig
 
@@ -17,25 +16,6 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}\Z")]
 """Of a project or a topic."""
 KeyId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,256}\Z")]
 """It stands in a header as it is."""
-
-_ENDPOINT = re.compile(
-    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)/*"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a service is. `path` stands before every call's own, without a slash at its end."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
 class Content(msgspec.Struct, rename="camel", frozen=True):
@@ -75,19 +55,6 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
 
 
 _P = TypeVar("_P", ReaderParameters, WriterParameters)
-
-
-def endpoint_of(text: str) -> Endpoint:
-    """Take an endpoint apart; the only place that does. ValueError, which does not quote it, for anything but
-    http(s)://HOST[:PORT][/PATH]: where two parsers might differ about the host, there is nothing to be read."""
-    match = _ENDPOINT.fullmatch(text)
-    if match is None:
-        raise ValueError("`endpoint` must have the form http://HOST:PORT or https://HOST:PORT, and no user in it")
-    scheme = match["scheme"].lower()
-    port = int(match["port"] or (443 if scheme == "https" else 80))
-    if not 0 < port < 65536:
-        raise ValueError("`endpoint` has a port that is not between 1 and 65535")
-    return Endpoint(scheme, match["host"].strip("[]"), port, match["path"])
 
 
 def content_of(content: Mapping[str, Any]) -> Content:

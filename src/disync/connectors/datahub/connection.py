@@ -17,10 +17,11 @@ import msgspec
 import urllib3
 from urllib3 import exceptions
 
-from disync.connectors.datahub.config import Content, endpoint_of
-from disync.connectors.datahub.pool import pool_of
+from disync.connectors import network
+from disync.connectors.datahub.config import Content
 from disync.connectors.datahub.wire import frame
 from disync.connectors.datahub.wire.sign import authorization
+from disync.connectors.endpoint import endpoint_of, pool_of
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 
 JSON = "application/json"
@@ -84,6 +85,10 @@ class Connection:
         """Wake whoever waits, and let go of the connections. May be called twice."""
         self._closed.set()
         self._pool.close()
+
+    @property
+    def authority(self) -> str:
+        return network.authority(self._endpoint.host, self._endpoint.port)
 
     @property
     def closed(self) -> bool:

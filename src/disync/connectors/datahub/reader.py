@@ -21,6 +21,7 @@ from disync.connectors.datahub.wire.schema import Schema
 from disync.model.connector import Reader
 from disync.model.data import Batch, Encoded, Event, Position, SchemaChange, Table, record_batch
 from disync.model.errors import BadConfig, PositionGone
+from disync.model.lineage import Dataset
 from disync.model.run import Split
 
 Fetched = tuple[Block, int, Position]
@@ -59,6 +60,9 @@ class DataHubReader(Reader):
                 return
             for event in self.events(split, [_until(last, one) for one in fetched if one[0].sequence <= last]):
                 yield replace(event, ops=None) if isinstance(event, Batch) else event
+
+    def dataset(self, table: Table) -> Dataset:
+        return self.client.dataset(self.topic)
 
     def close(self) -> None:
         self.client.close()
@@ -125,16 +129,16 @@ class DataHubReader(Reader):
     def _batch(self, table: Table, schema: Schema | None, run: Sequence[Fetched], form: str | None) -> Batch:
         blocks, count = [block.data for block, _, _ in run], sum(count for _, count, _ in run)
         position = run[-1][2]
-        ops = b"I" * count
+        ops, time = b"I" * count, max((block.system_time for block, _, _ in run), default=0)
         if form == FORMAT:
-            return Batch(table, Encoded(FORMAT, tuple(blocks), count), ops, position)
+            return Batch(table, Encoded(FORMAT, tuple(blocks), count), ops, position, time)
         try:
             rows = [row for block in blocks for row in batch.rows(block, schema)]
         except Malformed as error:
             raise BadConfig(
                 f"Topic {self.topic} holds a record before {position} that cannot be read: {error}"
             ) from error
-        return Batch(table, record_batch(table, rows), ops, position)
+        return Batch(table, record_batch(table, rows), ops, position, time)
 
     def _bounds(self, split: Split) -> str:
         oldest, newest = self.cursor(split, "OLDEST"), self.cursor(split, "LATEST")

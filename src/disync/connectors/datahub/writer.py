@@ -9,16 +9,20 @@ import structlog
 
 from disync.connectors.datahub.client import Client
 from disync.connectors.datahub.config import WriterParameters
+from disync.connectors.datahub.connection import Rejected
 from disync.connectors.datahub.lanes import MAX_BYTES, Lanes, Piece
+from disync.connectors.datahub.layout import Layout, Shape
 from disync.connectors.datahub.mapping import Mapping
 from disync.connectors.datahub.target import Target, point_of, point_of_key
-from disync.connectors.datahub.types import FORMAT
+from disync.connectors.datahub.types import FORMAT, layout_of
 from disync.connectors.datahub.wire import batch
 from disync.connectors.datahub.wire.entry import Entry
 from disync.connectors.datahub.wire.errors import Malformed
 from disync.model.connector import Sink, Writer
 from disync.model.data import Batch, Dirty, Encoded, Position, SchemaChange, Table, rows_of
 from disync.model.errors import BadConfig
+from disync.model.lineage import Dataset
+from disync.model.outlook import Outlook
 from disync.model.run import Checkpoint, Split
 
 log = structlog.get_logger()
@@ -43,23 +47,61 @@ class DataHubWriter(Writer):
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Topics are not made here: shards and lifecycle are the owner's choice. Verify that the columns fit."""
         self._target = Target(self._client, self._parameters.topic)
-        shape = self._target.layout.shape
-        schema = shape.schema
         for table in tables:
-            mapping = Mapping(table, shape, self._parameters.key_columns)
-            if schema is not None and mapping.left_out:
-                log.warning("datahub.columns_left_out", topic=self._parameters.topic, columns=mapping.left_out)
-            names = {column.name.lower() for column in table.columns}
-            for field in schema.fields if schema is not None else ():
-                if field.notnull and field.name.lower() not in names:
-                    raise BadConfig(
-                        f"Field {field.name} of the target must not be null, and {table.name} has no such column."
-                    )
+            if left_out := self._left_out(table, self._target.layout.shape):
+                log.warning("datahub.columns_left_out", topic=self._parameters.topic, columns=left_out)
+
+    def foresee(self, table: Table) -> Outlook:
+        """No statement: what `prepare` does not make is told in words."""
+        topic = self._parameters.topic
+        place = f"{self._client.project}.{topic}"
+        try:
+            shape = Layout(self._client, topic).shape
+        except Rejected as error:
+            if error.reason != "NoSuchTopic":
+                raise
+            return self._missing(table, place)
+        fields = {field.name.lower(): field.type for field in shape.schema.fields} if shape.schema else {}
+        types = {column.name: fields.get(column.name.lower(), "") for column in table.columns}
+        if shape.schema is None:
+            types = dict.fromkeys(types, "blob")
+        try:
+            left_out = self._left_out(table, shape)
+        except BadConfig as error:
+            return Outlook(place, True, "", types, (str(error),))
+        told = (f"The topic has no field for these columns, and they are left out: {', '.join(left_out)}.",)
+        return Outlook(place, True, "", types, told if left_out else ())
+
+    def _missing(self, table: Table, place: str) -> Outlook:
+        said = f"There is no topic {place}, and DISync makes none: its shards and lifecycle are for you to choose."
+        try:
+            wanted = layout_of(table)
+        except BadConfig as error:
+            return Outlook(place, False, "", {}, (f"{said} Create it. {error}",))
+        fields = wanted.fields if wanted is not None else ()
+        names = ", ".join(f"{field.name} {field.type}" for field in fields)
+        kind = f"as a TUPLE topic with the fields {names}" if fields else "as a BLOB topic"
+        types = {field.name: field.type for field in fields} or {column.name: "blob" for column in table.columns}
+        return Outlook(place, False, "", types, (f"{said} Create it {kind}.",))
+
+    def _left_out(self, table: Table, shape: Shape) -> list[str]:
+        """Columns that no field of the topic takes. BadConfig where the rows would not fit."""
+        mapping = Mapping(table, shape, self._parameters.key_columns)
+        names = {column.name.lower() for column in table.columns}
+        for field in shape.schema.fields if shape.schema is not None else ():
+            if field.notnull and field.name.lower() not in names:
+                raise BadConfig(
+                    f"Field {field.name} of the target must not be null, and {table.name} has no such column."
+                )
+        return mapping.left_out if shape.schema is not None else []
 
     def open(self, split: Split) -> Sink:
         if self._target is None:
             self._target = Target(self._client, self._parameters.topic)
         return DataHubSink(self._target, self._parameters, split)
+
+    def dataset(self, table: Table) -> Dataset:
+        return self._client.dataset(self._parameters.topic)
 
     def close(self) -> None:
         self._client.close()

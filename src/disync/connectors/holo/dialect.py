@@ -26,6 +26,8 @@ HOLOGRES = Dialect(
         "SET hg_experimental_enable_fixed_dispatcher_for_delete = on",
     ),
     properties=(("orientation", "column"),),
+    late_keys=False,
+    fills=False,
 )
 
 

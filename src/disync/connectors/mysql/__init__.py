@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from disync.connectors.mysql import checks, sql
+from disync.connectors.mysql import checks, schema, sql
 from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.connectors.mysql.config import Content, ReaderParameters, address_of, step_of
 from disync.connectors.mysql.connection import Session
-from disync.model.connector import Connector, Database, Reader, Site
+from disync.model.connector import Connector, Database, Named, Reader, Site
+from disync.model.outlook import Measured
 
 PROBE_SECONDS = 2
 
@@ -38,6 +39,11 @@ def _catalog(content: Mapping[str, Any]) -> list[Database]:
     ]
 
 
+def _measures(content: Mapping[str, Any], places: Sequence[Named]) -> Mapping[Named, Measured]:
+    with closing(Session(address_of(content), read_seconds=30)) as session:
+        return schema.measures(session, places)
+
+
 def _precheck(site: Site) -> list[str]:
     parameters, address = step_of(site)
     selection = selecting.of_step(parameters, address.database)
@@ -47,6 +53,7 @@ def _precheck(site: Site) -> list[str]:
 
 CONNECTOR = Connector(
     name="mysql",
+    compares=True,
     content=Content,
     reader_parameters=ReaderParameters,
     writer_parameters=None,
@@ -56,4 +63,5 @@ CONNECTOR = Connector(
     catalog=_catalog,
     precheck=_precheck,
     named=selecting.named,
+    measures=_measures,
 )

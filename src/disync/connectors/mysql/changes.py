@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from disync.connectors.mysql import dialect, failover, moment, position, stream
+from disync.connectors.mysql import chosen, dialect, failover, moment, position, stream
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.follow import Follower
@@ -32,9 +32,9 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
 
     loads = True
 
-    def came(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+    def came(self, tables: Sequence[Table], after: Position, renamed: bool) -> frozenset[str]:
         with self.session() as session:
-            told = self._history.told(self._current(session, position.read(after)))
+            told = self._history.told(self._current(session, position.read(after)), renamed)
         return frozenset(table.name for table in tables if table.path in told)
 
     def streams(self) -> list[Split]:
@@ -45,6 +45,12 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             with self.session() as session:
                 return position.write(moment.find(session, Logs(self.session), start.time_ms))
         return position.write(self._history.now()[0])
+
+    def locate(self, split: Split, text: str) -> Position:
+        if split.bounds:
+            return super().locate(split, text)
+        with self.session() as session:
+            return position.write(chosen.find(session, Logs(self.session), text))
 
     def mark(self, stream: Split) -> Position:
         """Without a look at the tables, as nobody begins there."""

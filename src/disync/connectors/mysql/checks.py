@@ -7,6 +7,7 @@ any zone: sessions read in UTC, and the log holds TIMESTAMPs as seconds.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 
 from disync.connectors.mysql import dialect, schema, sql
@@ -23,6 +24,12 @@ _VARIABLES = (
 LEAST_RETENTION = 3600
 ROWS_A_SECOND, BYTES_A_SECOND = 100_000, 20_000_000
 """What a full load is expected to reach at least, to tell how long it takes."""
+MOMENTS = (0.05, 0.2, 0.5)
+"""Seconds after which a server is asked once more for tables that it does not name: while two change places, it may
+name neither."""
+MOST_DECLARATIONS = 1000
+"""Tables whose foreign keys are looked at: one question each."""
+_CASCADES = re.compile(r"^ *CONSTRAINT .* FOREIGN KEY .* ON (?:DELETE|UPDATE) (?:CASCADE|SET)\b", re.MULTILINE)
 TRANSACTIONAL = frozenset({"INNODB", "ROCKSDB", "NDB", "NDBCLUSTER", "TOKUDB"})
 
 
@@ -30,13 +37,25 @@ def check(session: Session, selection: Selection) -> list[str]:
     """Raise BadConfig with every fault found; returns warnings."""
     settings = {_text(row[0]).lower(): _text(row[1]) for row in session.query(sql.variables(_VARIABLES))}
     shapes = schema.read(session, selection)
+    for seconds in MOMENTS:
+        if not _table_faults(shapes, selection)[0]:
+            break
+        time.sleep(seconds)
+        shapes = schema.read(session, selection)
     faults = [*_version_faults(session), *_log_faults(settings)]
     faults += _grant_faults(session)
     lacking, missing = _table_faults(shapes, selection)
+    if versioned := _versioned(session, selection, shapes):
+        lacking.append(
+            f"{', '.join('.'.join(place) for place in versioned)}: WITH SYSTEM VERSIONING the log holds the history of "
+            "the rows among the rows. Leave such tables out of the task."
+        )
+        missing |= {selection.name(*place) for place in versioned}
     if faults or lacking:
         raise BadConfig(" ".join([*faults, *lacking]), () if faults else missing)
     expected = _load_seconds(session, selection, shapes)
-    return [*_warnings(settings, expected), *_group_warnings(session, settings), *_table_warnings(shapes)]
+    found = [*_warnings(settings, expected), *_group_warnings(session, settings), *_table_warnings(shapes)]
+    return found + _cascade_warnings(session, shapes)
 
 
 def _version_faults(session: Session) -> list[str]:
@@ -122,6 +141,31 @@ def _table_warnings(shapes: Mapping[Name, Shape]) -> list[str]:
     if loose:
         found.append(f"These tables are not transactional; a failed statement may leave rows: {', '.join(loose)}.")
     return found
+
+
+def _versioned(session: Session, selection: Selection, shapes: Mapping[Name, Shape]) -> list[Name]:
+    databases = schema.databases(session, selection)
+    rows = session.query(sql.versioned_of(databases)) if databases else []
+    return [place for row in rows if (place := (_text(row[0]), _text(row[1]))) in shapes]
+
+
+def _cascade_warnings(session: Session, shapes: Mapping[Name, Shape]) -> list[str]:
+    """InnoDB does what a foreign key says on its own, and writes nothing of it into the log."""
+    found = []
+    for place, shape in list(shapes.items())[:MOST_DECLARATIONS]:
+        if shape.engine.upper() == "INNODB":
+            try:
+                rows = session.query(sql.declaration(*place))
+            except BadConfig:
+                continue  # it has gone, or has another name, since it was listed: a warning is worth no stop
+            found += [".".join(place)] if rows and _CASCADES.search(_text(rows[0][1])) else []
+    if not found:
+        return []
+    return [
+        "Foreign keys delete or change rows of these tables (ON DELETE or ON UPDATE, CASCADE or SET NULL), and the log "
+        f"does not tell which: {', '.join(found)}. Such rows stay as they are in the target until they are verified "
+        "and repaired; let the application change them itself."
+    ]
 
 
 def _warnings(settings: Mapping[str, str], expected: float) -> list[str]:

@@ -7,8 +7,9 @@ comparing what the server described before with what it describes now.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from disync.connectors.mysql.schema import Name
 from disync.model.data import Column, Table
@@ -46,7 +47,9 @@ class Statement:
     """`verb` is one of ALTER, CREATE, DROP, RENAME, TRUNCATE (of tables), DML, or "" for all else.
 
     `tables`: those it names as its objects. `renames`: (old, new) of tables. `words`: all of it, upper case, with
-    identifiers unquoted; `written`: the same as it was.
+    identifiers unquoted; `written`: the same as it was. `refilled`: tables whose rows it puts, takes or exchanges as
+    whole partitions or files, so that none of them is in the log. `emptied`: a database of which it drops every table,
+    without a word about any; `of_database` names them.
     """
 
     verb: str
@@ -54,12 +57,35 @@ class Statement:
     renames: tuple[tuple[Name, Name], ...] = ()
     words: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    refilled: tuple[Name, ...] = ()
+    emptied: str = ""
+
+    def of_database(self, known: Iterable[Name]) -> Statement:
+        """With the tables of the database that it drops, of those that are known."""
+        if not self.emptied:
+            return self
+        return replace(self, verb="DROP", tables=tuple(sorted(name for name in known if name[0] == self.emptied)))
 
 
-def parse(text: str, database: str) -> Statement:
-    """What a QUERY event says; `database` is the one that names without one belong to."""
+def parse(text: str, database: str, folded: bool = False) -> Statement:
+    """What a QUERY event says; `database` is the one that names without one belong to. `folded`: the server keeps names
+    in lower case, and takes them in any."""
     tokens = _tokens(text)
-    return replace(_parsed(tokens, database), written=tuple(tokens))
+    found = replace(_parsed(tokens, database), written=tuple(tokens))
+    return _folded(found) if folded else found
+
+
+def _folded(found: Statement) -> Statement:
+    def low(name: Name) -> Name:
+        return name[0].lower(), name[1].lower()
+
+    return replace(
+        found,
+        tables=tuple(map(low, found.tables)),
+        renames=tuple((low(old), low(new)) for old, new in found.renames),
+        refilled=tuple(map(low, found.refilled)),
+        emptied=found.emptied.lower(),
+    )
 
 
 def _parsed(tokens: Sequence[str], database: str) -> Statement:
@@ -74,10 +100,21 @@ def _parsed(tokens: Sequence[str], database: str) -> Statement:
         return Statement(verb, tuple(_list(tokens, at, database)), (), words)
     if verb not in ("ALTER", "CREATE", "DROP", "RENAME"):
         return Statement("", (), (), words)
+    if emptied := _emptied(tokens, words):
+        return Statement("", (), (), words, emptied=emptied)
     at = next((i for i, word in enumerate(words[:8]) if word in ("TABLE", "TABLES")), 0)
     if not at or "TEMPORARY" in words[1:at] or any(word not in _NOISE for word in words[1:at]):
         return Statement("", (), (), words)
     return _table_statement(verb, tokens, at + 1, database)
+
+
+def _emptied(tokens: Sequence[str], words: Sequence[str]) -> str:
+    """The database of DROP DATABASE, or of MariaDB's CREATE OR REPLACE DATABASE; "" where it is neither."""
+    at = 1 if words[0] == "DROP" else 3 if words[:3] == ("CREATE", "OR", "REPLACE") else len(words)
+    if words[at : at + 1] not in (("DATABASE",), ("SCHEMA",)):
+        return ""
+    at += 3 if words[at + 1 : at + 3] == ("IF", "EXISTS") else 1
+    return tokens[at] if at < len(tokens) else ""
 
 
 def _table_statement(verb: str, tokens: Sequence[str], at: int, database: str) -> Statement:
@@ -88,8 +125,12 @@ def _table_statement(verb: str, tokens: Sequence[str], at: int, database: str) -
     if verb == "DROP":
         return Statement(verb, tuple(_list(tokens, at, database)), (), words)
     name, at = _name(tokens, _past_noise(words, at), database)
-    renames = tuple(_renamed(tokens, at, name, database)) if verb == "ALTER" else ()
-    return Statement(verb, (name, *(new for _, new in renames)), renames, words)
+    if verb != "ALTER":
+        return Statement(verb, (name,), (), words)
+    renames = tuple(_renamed(tokens, at, name, database))
+    refilled = tuple(_refilled(tokens, at, name, database))
+    tables = dict.fromkeys((name, *(new for _, new in renames), *refilled))
+    return Statement(verb, tuple(tables), renames, words, refilled=refilled)
 
 
 def _tokens(text: str) -> list[str]:
@@ -150,6 +191,24 @@ def _renamed(tokens: Sequence[str], at: int, name: Name, database: str) -> Itera
             yield name, _name(tokens, start, database)[0]
 
 
+_WHOLESALE = {
+    *(("TRUNCATE", "PARTITION"), ("DROP", "PARTITION"), ("EXCHANGE", "PARTITION"), ("CONVERT", "PARTITION")),
+    *(("CONVERT", "TABLE"), ("IMPORT", "TABLESPACE"), ("DISCARD", "TABLESPACE")),
+    *(("IMPORT", "PARTITION"), ("DISCARD", "PARTITION")),
+}
+
+
+def _refilled(tokens: Sequence[str], at: int, name: Name, database: str) -> Iterator[Name]:
+    """ALTER TABLE … EXCHANGE PARTITION p WITH TABLE other, CONVERT PARTITION p TO TABLE other, and the like."""
+    words = [token.upper() for token in tokens[at:]]
+    if not _WHOLESALE & set(pairwise(words)):
+        return
+    yield name
+    for place, word in enumerate(words):
+        if word == "TABLE":
+            yield _name(tokens, at + place + 1, database)[0]
+
+
 def _mentioned(tokens: Sequence[str], database: str) -> Iterator[Name]:
     """Every name that may be a table: for statements that must not be in the log at all."""
     for place, token in enumerate(tokens):
@@ -180,23 +239,34 @@ def column_renames(statement: Statement, before: Table, after: Table) -> dict[st
 
 
 def steps(statement: Statement, before: Table, after: Table) -> list[tuple[str, Table]]:
-    """What leads from `before` to `after`: (kind, the table after this step), each of one kind."""
+    """What leads from `before` to `after`: (kind, the table after this step), each of one kind. A name in another
+    letter case is the same name."""
     renames = column_renames(statement, before, after)
-    known = {column.name for column in after.columns}
+    anew = added(statement) & frozenset(_dropped(statement))
+    known = {column.name.lower() for column in after.columns if column.name.upper() not in anew}
     found: list[tuple[str, Table]] = []
-    columns = [c for c in before.columns if c.name in known or c.name in renames]
+    columns = [c for c in before.columns if c.name.lower() in known or c.name in renames]
     if len(columns) < len(before.columns):
         found.append(("DROPCOLUMN", replace(before, columns=tuple(columns), keys=after.keys)))
     if renames:
         columns = [replace(c, name=renames.get(c.name, c.name)) for c in columns]
         found.append(("RENAMECOLUMN", replace(before, columns=tuple(columns), keys=after.keys)))
-    wanted = {column.name: column for column in after.columns}
-    changed = [wanted[column.name] for column in columns]
+    wanted = {column.name.lower(): column for column in after.columns}
+    changed = [wanted[column.name.lower()] for column in columns]
     if [_typed(c) for c in changed] != [_typed(c) for c in columns]:
         found.append(("MODIFYCOLUMN", replace(after, columns=tuple(changed))))
     if len(changed) < len(after.columns):
         found.append(("ADDCOLUMN", after))
-    return [*found[:-1], (found[-1][0], after)] if found else []
+    if found and found[-1][0] != "RENAMECOLUMN":  # whose columns tell by their places which is which
+        found[-1] = found[-1][0], after
+    return found
+
+
+def exchanges(statement: Statement, before: Table, after: Table) -> bool:
+    """Whether a column takes the name that another one had, which is renamed or dropped at once: by their names nobody
+    can tell the columns before from those behind it."""
+    there = {column.name.lower() for column in before.columns}
+    return any(new.lower() in there for new in column_renames(statement, before, after).values())
 
 
 def undone(statement: Statement, after: Table) -> Table:
@@ -204,36 +274,68 @@ def undone(statement: Statement, after: Table) -> Table:
 
     A dropped column comes back by its name only; nobody knows any more what it was.
     """
-    added, dropped, old_names = set(), [], {}
+    old_names = {}
     for place, word in enumerate(statement.words):
         at = place + 1
-        if word == "ADD":
-            added |= set(_column_at(statement, at))
-        elif word == "DROP":
-            dropped += _column_at(statement, at)
-        elif word in ("CHANGE", "RENAME"):
+        if word in ("CHANGE", "RENAME"):
             names = _column_at(statement, at, 3)
             if word == "CHANGE" or statement.words[at : at + 1] == ("COLUMN",):
                 old_names[names[-1] if word == "RENAME" else "".join(names[1:2])] = names[0] if names else ""
-    there = {column.name.upper() for column in after.columns}
     columns = [
         replace(column, name=_first_case(statement, old_names.get(column.name.upper(), "")) or column.name)
         for column in after.columns
-        if column.name.upper() not in added
+        if column.name.upper() not in added(statement)
     ]
-    lost = [Column(_first_case(statement, name), Kind.STRING) for name in dropped if name not in there | _NO_COLUMNS]
+    there = {column.name.upper() for column in columns}
+    lost = [Column(_first_case(statement, name), Kind.STRING) for name in _dropped(statement) if name not in there]
     return replace(after, columns=tuple(columns + lost))
 
 
 _NO_COLUMNS = frozenset({"INDEX", "KEY", "PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "PERIOD"})
 
 
-def _column_at(statement: Statement, at: int, count: int = 1) -> list[str]:
-    """The words that follow COLUMN and IF [NOT] EXISTS, which may be left out."""
+def added(statement: Statement) -> frozenset[str]:
+    """The columns that an ALTER adds, in upper case."""
+    if statement.verb != "ALTER":
+        return frozenset()
+    places = [place + 1 for place, word in enumerate(statement.words) if word == "ADD"]
+    return frozenset(word for place in places for word in _added_at(statement, place)) - _NO_COLUMNS
+
+
+def _added_at(statement: Statement, at: int) -> Iterator[str]:
+    """What follows ADD: one column, or several in brackets."""
+    words = statement.words[_past_column(statement, at) :]
+    if words[:1] != ("(",):
+        yield from words[:1]
+        return
+    depth = 0
+    for place, word in enumerate(words):
+        depth += (word == "(") - (word == ")")
+        if depth == 0:
+            return
+        if depth == 1 and word in ("(", ","):
+            yield from words[place + 1 : place + 2]
+
+
+def _dropped(statement: Statement) -> list[str]:
+    """The columns that an ALTER drops, in upper case."""
+    places = [place + 1 for place, word in enumerate(statement.words) if word == "DROP"]
+    names = [word for place in places for word in _column_at(statement, place)]
+    return [name for name in names if name not in _NO_COLUMNS] if statement.verb == "ALTER" else []
+
+
+def _past_column(statement: Statement, at: int) -> int:
+    """Behind COLUMN and IF [NOT] EXISTS, which may be left out."""
     words = statement.words
     while words[at : at + 1] and words[at] in ("COLUMN", "IF", "NOT", "EXISTS"):
         at += 1
-    return list(words[at : at + count])
+    return at
+
+
+def _column_at(statement: Statement, at: int, count: int = 1) -> list[str]:
+    """The words that follow COLUMN and IF [NOT] EXISTS, which may be left out."""
+    at = _past_column(statement, at)
+    return list(statement.words[at : at + count])
 
 
 def _first_case(statement: Statement, name: str) -> str:
@@ -242,9 +344,10 @@ def _first_case(statement: Statement, name: str) -> str:
 
 
 def only_adds(statement: Statement) -> bool:
-    """Whether a table's earlier columns are still its first ones after the statement."""
+    """Whether a table's earlier columns are still its first ones after the statement, with the same defaults."""
     other = {"DROP", "CHANGE", "MODIFY", "RENAME", "FIRST", "AFTER", "CONVERT", "CHARACTER", "CHARSET", "COLLATE"}
-    return statement.verb == "ALTER" and not other & set(statement.words)
+    words = statement.words
+    return statement.verb == "ALTER" and not other & set(words) and ("SET", "DEFAULT") not in pairwise(words)
 
 
 def modifies(statement: Statement) -> bool:

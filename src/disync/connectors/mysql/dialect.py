@@ -8,6 +8,7 @@ import struct
 from disync.connectors.mysql import sql
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.gtid import Gtids, MariaGtids, MySQLGtids
+from disync.connectors.mysql.metadata import Charset, Words
 from disync.model.errors import BadConfig
 
 Command = tuple[int, bytes]
@@ -46,6 +47,19 @@ def newest(session: Session) -> tuple[str, int, str]:
         return file, at, session.value(f"SELECT BINLOG_GTID_POS({sql.text(file)}, {at})") or ""
     gtids = rows[0][4] if len(rows[0]) > 4 else None
     return file, at, "".join((gtids or b"").decode().split())
+
+
+def folds(session: Session) -> bool:
+    """Whether names of databases and tables are kept in lower case, however they were written."""
+    return session.value(sql.FOLDED) == "1"
+
+
+def words(session: Session) -> Words:
+    """MariaDB's newer collations are of several character sets, and have their numbers in another view."""
+    maria = is_maria(session)
+    many = maria and version(session)[1] >= (10, 10)
+    rows = session.query(sql.collations("COLLATION_CHARACTER_SET_APPLICABILITY" if many else "COLLATIONS"))
+    return Words({int(row[0] or 0): Charset((row[1] or b"").decode(), int(row[2] or 1)) for row in rows}, maria)
 
 
 def gtids(session: Session, text: str) -> Gtids:

@@ -36,7 +36,13 @@ def of_log(natives: Sequence[Native], stored: Sequence[Stored]) -> Columns:
     """Columns of row images; each native `fits` what is stored."""
     return Columns(
         [
-            {"name": native.name, "zero": native.zero, "virtual": native.virtual, **_in_log(native, lies)}
+            {
+                "name": native.name,
+                "zero": native.zero,
+                "virtual": native.virtual,
+                "key": native.key,
+                **_in_log(native, lies),
+            }
             for native, lies in zip(natives, stored, strict=True)
         ]
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from disync.connectors.mysql import alter, ddl, position
+from disync.connectors.mysql import alter, ddl, metadata, plans, position
 from disync.connectors.mysql.alter import Views
 from disync.connectors.mysql.binlog import events, gtids, rows, tablemap, xa
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
@@ -16,13 +16,14 @@ from disync.connectors.mysql.ddl import Statement
 from disync.connectors.mysql.gtid import Gtids
 from disync.connectors.mysql.held import ArrowRows
 from disync.connectors.mysql.history import UNSETTLED, History
-from disync.connectors.mysql.plans import Plan, plan
+from disync.connectors.mysql.metadata import Words
+from disync.connectors.mysql.plans import Plan
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.prepared import Prepared
 from disync.connectors.mysql.refusals import going, refusal, unreadable
 from disync.connectors.mysql.stream import MOST_BYTES, LogStream
 from disync.model import data
-from disync.model.data import Batch, Dirty, Encoded, Idle, Position, SchemaChange, Unread
+from disync.model.data import Batch, Dirty, Encoded, Idle, Position, Unread
 from disync.native import pgcopy
 from disync.native.changelog import LogRows, LogTable
 
@@ -60,6 +61,10 @@ class Follower:
         self._spilled = False
         self._prepared = Prepared(history.sessions)
         self._ticked = time.monotonic()
+        self._time = 0
+        """When the transaction that was begun or ended last was made, by the server's clock, in ms since 1970."""
+        self._meant: Words | None = None
+        self._folded = history.folds()
         self._shapes, self._altered, _ = history.since(place)
 
     def events(self, closed: Callable[[], bool], until: Place | None = None) -> Iterator[data.Event]:
@@ -76,7 +81,7 @@ class Follower:
                 if self._held.whole and not self._inside:
                     yield from self._idle()  # nothing waits behind these rows: they need not wait either
                 if (event := self._stream.next(TICK_SECONDS)) is None:
-                    yield from self._idle()
+                    yield from self._idle(at_end=not self._inside)
                     continue
             yield from self._take(event)
             if time.monotonic() - self._ticked > TICK_SECONDS:
@@ -84,12 +89,12 @@ class Follower:
 
     # Handing on.
 
-    def _idle(self) -> Iterator[data.Event]:
+    def _idle(self, at_end: bool = False) -> Iterator[data.Event]:
         """Say where we are; inside a transaction of which rows are out there is nowhere to be."""
         self._ticked = time.monotonic()
         yield from self._flush()
         if not self._spilled:
-            yield Idle(self._here())
+            yield Idle(self._here(), None if at_end else self._time)
 
     def _flush(self) -> Iterator[data.Event]:
         """Hand on the rows of whole transactions, or tell that the one whose rows are all out already has ended: what
@@ -101,7 +106,7 @@ class Follower:
             yield from self._batches(whole=True, before=before, after=after)
         elif before != after:
             self._told = after
-            yield Idle(after)
+            yield Idle(after, self._time)
 
     def _relieve(self) -> Iterator[data.Event]:
         """Hand on what is whole; else, of a transaction too large to be held, what there is: the position stays."""
@@ -123,7 +128,7 @@ class Follower:
             yield Unread(tuple(unread), before if taken else after)
         for place, (plan_, rows_, ops) in enumerate(taken):
             held = Encoded(pgcopy.FORMAT, (rows_,), len(ops)) if isinstance(rows_, bytes) else rows_
-            yield Batch(plan_.table, held, ops, after if place == len(taken) - 1 else before)
+            yield Batch(plan_.table, held, ops, after if place == len(taken) - 1 else before, self._time)
 
     def _refusals(self) -> list[Dirty]:
         """Rows that could not be read, so far."""
@@ -141,6 +146,8 @@ class Follower:
 
     def _take(self, event: Event) -> Iterator[data.Event]:
         kind = event.kind
+        if kind in _TIMED:
+            self._time = event.time * 1000
         if kind in rows.KINDS:
             yield from self._rows(event)
         elif kind == Kind.TABLE_MAP:
@@ -218,11 +225,13 @@ class Follower:
 
     def _set_aside(self, found: Plan, change: rows.Change, pending: list[rows.Change]) -> None:
         """A row that cannot be read. As the row before an update it is left out; a row after one takes its earlier one
-        along."""
+        along, unless that had another key: under it the source has nothing any more."""
         if change.op == "B":
             return
         if change.op == "U" and pending and pending[-1].op == "B":
-            pending.pop()
+            before = pending.pop().row
+            if any(n.key and one != other for n, one, other in zip(found.natives, before, change.row, strict=True)):
+                pending.append(rows.Change("D", before))
         self._unread.append(unreadable(found, change.row, self._told))
 
     def _map(self, body: bytes) -> None:
@@ -244,15 +253,28 @@ class Follower:
         place = (map_.database, map_.name)
         if not self._history.selection.holds(*place):
             return None
-        if place not in self._shapes:
+        written = None if map_.names is None else metadata.natives(map_, self._words(), self._history.selection.zero)
+        shape = self._shapes.get(place)
+        if shape is None:
             if self._history.is_other(place):
                 return None
-            raise NotServed(
-                f"The log holds rows of {map_.database}.{map_.name}, which is not there any more, so that they cannot "
-                "be read. Leave the table out of the task, or start it again behind the place where it was dropped.",
-                [self._history.selection.name(*place)],
-            )
-        return plan(map_, self._shapes[place], place in self._altered, self._altered.get(place, False))
+            if written is None:
+                raise NotServed(
+                    f"The log holds rows of {map_.database}.{map_.name}, which is not there any more, so that they "
+                    "cannot be read. Set binlog_row_metadata = FULL on the server so that this cannot happen, and "
+                    "leave the table out of the task, or start it again behind the place where it was dropped.",
+                    [self._history.selection.name(*place)],
+                )
+            shape = plans.gone(map_, written, self._history.selection.name(*place))
+            if shape is None:
+                return None
+        later = self._altered.get(place)
+        return plans.plan(map_, shape, later is not None, later is not None and later.grown, written)
+
+    def _words(self) -> Words:
+        if self._meant is None:
+            self._meant = self._history.words()
+        return self._meant
 
     # Transactions.
 
@@ -309,7 +331,9 @@ class Follower:
             if "TO " not in query.statement.upper():
                 yield from self._commit()
         else:
-            yield from self._statement(ddl.parse(query.statement, query.database), query.statement)
+            statement = ddl.parse(query.statement, query.database, self._folded)
+            statement = statement.of_database({*self._shapes, *self._altered})
+            yield from self._statement(statement, query.statement)
 
     def _statement(self, statement: Statement, text: str) -> Iterator[data.Event]:
         touched = [name for name in statement.tables if self._history.selection.holds(*name)]
@@ -335,13 +359,16 @@ class Follower:
         self._stream.rows.forget()
         self._place = replace(self._place, schema=mark)
         self._told = after = before if self._inside else self._here()
-        views = Views(self._history.selection, dict(self._shapes), described, altered)
+        views = Views(self._history.selection, dict(self._shapes), described, altered, dict(self._altered))
         found = alter.steps(statement, views)
         # Other tables stay as they are known: their statements, if there are any, are still to come.
         self._shapes = alter.known_after(statement, views)
         for number, step in enumerate(found, 1):
-            yield SchemaChange(step.before, step.after, step.kind, text, after if number == len(found) else before)
+            yield step.change(text, after if number == len(found) else before)
 
+
+_TIMED = gtids.BEGINS | {Kind.XID, Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED, Kind.XA_PREPARE}
+"""Kinds of events that begin or end a transaction: whoever has all before one is as the source was at its time."""
 
 _NOT_ROWS = (
     "The log holds a statement in place of the rows it changed ({}…): a session writes with another binlog_format. "

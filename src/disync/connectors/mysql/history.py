@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from disync.connectors.mysql import ddl, dialect, schema, sql
-from disync.connectors.mysql.binlog import events
+from disync.connectors.mysql import ddl, dialect, metadata, plans, schema, sql
+from disync.connectors.mysql.binlog import events, tablemap
 from disync.connectors.mysql.binlog.events import Event, Kind
+from disync.connectors.mysql.binlog.tablemap import TableMap
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.logs import Logs
+from disync.connectors.mysql.metadata import Words
 from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.selection import Selection
@@ -22,6 +24,17 @@ UNSETTLED = "-"
 
 _STATEMENTS: frozenset[int] = frozenset({Kind.QUERY, Kind.MARIA_QUERY_COMPRESSED})
 """Changes of tables are never inside of compressed transactions."""
+
+_TOLD = _STATEMENTS | {Kind.TABLE_MAP}
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What statements do to a table that come later than a place: `grown`, if all is that columns come at its end;
+    `added`: columns that come, in upper case."""
+
+    grown: bool
+    added: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +57,35 @@ class History:
                 shapes = again
         raise Unreachable("The selected tables are being altered all the time; their shape cannot be read.")
 
-    def since(self, place: Place) -> tuple[dict[Name, Shape], dict[Name, bool], str]:
+    def since(self, place: Place) -> tuple[dict[Name, Shape], dict[Name, Later], str]:
         """The tables as described now, those altered between `place` and now, and the `schema` of `place`.
 
-        An altered table's value says whether all that happened is that columns came at its end. What the server
-        describes must not be believed of rows that are older: a column may since have been put in another's place.
+        What the server describes must not be believed of rows that are older than that: a column may since have been
+        put in another's place.
+        Among the tables are those that are gone by now, as far as the log describes them, and has rows of them.
         """
         now, shapes = self.now()
         if now.schema == place.schema or (now.file, now.at) == (place.file, place.at):
             return shapes, {}, now.schema
-        altered = self._altered(place, now)
-        return shapes, altered, UNSETTLED if altered else now.schema
+        altered, gone = self._altered(place, now, shapes)
+        return {**gone, **shapes}, altered, UNSETTLED if altered else now.schema
 
-    def told(self, place: Place) -> frozenset[Name]:
-        """The selected tables whose every row the log tells behind `place`: made since, or renamed from such or from
-        one that was selected already."""
+    def told(self, place: Place, renamed: bool) -> frozenset[Name]:
+        """The selected tables whose every row the log tells behind `place`: made since, or, where tables that are
+        `renamed` are followed, renamed from such or from one that was selected already."""
         now, _ = self.now()
         found: set[Name] = set()
+        folded = self.folds()
         for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
             query = events.query(step.event)
-            statement = ddl.parse(query.statement, query.database)
+            statement = ddl.parse(query.statement, query.database, folded)
             if statement.verb == "CREATE":
-                found.update(statement.tables)
-            found.update(new for old, new in statement.renames if old in found or self.selection.holds(*old))
+                found.update(name for name in statement.tables if self.selection.holds(*name))
+            for old, new in statement.renames if renamed else ():
+                if old in found or self.selection.holds(*old):
+                    found.add(new)
+                else:
+                    found.discard(new)
         return frozenset(found)
 
     def is_other(self, place: Name) -> bool:
@@ -78,16 +97,55 @@ class History:
         with self.sessions() as carrier:
             return LogStream(carrier, file, at).begin()
 
-    def _altered(self, place: Place, now: Place) -> dict[Name, bool]:
-        found: dict[Name, bool] = {}
-        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
-            self._note(step.event, found)
-        return found
+    def folds(self) -> bool:
+        with self.sessions() as session:
+            return dialect.folds(session)
 
-    def _note(self, event: Event, found: dict[Name, bool]) -> None:
+    def words(self) -> Words:
+        with self.sessions() as session:
+            return dialect.words(session)
+
+    def gone(self, map_: TableMap, words: Words) -> Shape | None:
+        """A table that is not there any more, as the log describes it; None where it says too little, or it is none."""
+        if map_.names is None:
+            return None
+        written = metadata.natives(map_, words, self.selection.zero)
+        return plans.gone(map_, written, self.selection.name(map_.database, map_.name))
+
+    def _altered(
+        self, place: Place, now: Place, there: Mapping[Name, Shape]
+    ) -> tuple[dict[Name, Later], dict[Name, Shape]]:
+        found: dict[Name, Later] = {}
+        maps: dict[bytes, TableMap] = {}
+        folded = self.folds()
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _TOLD):
+            if step.event.kind == Kind.TABLE_MAP:
+                body = step.event.body
+                if body not in maps:
+                    maps[body] = tablemap.parse(body)
+            else:
+                self._note(step.event, found, folded)
+        return found, self._lost(maps.values(), there)
+
+    def _lost(self, maps: Iterable[TableMap], there: Mapping[Name, Shape]) -> dict[Name, Shape]:
+        """The selected tables that are gone, each as its first rows were."""
+        first: dict[Name, TableMap] = {}
+        for map_ in maps:
+            name = (map_.database, map_.name)
+            if name not in there and self.selection.holds(*name):
+                first.setdefault(name, map_)
+        lost = {name: map_ for name, map_ in first.items() if map_.names is not None and not self.is_other(name)}
+        if not lost:
+            return {}
+        words = self.words()
+        return {name: shape for name, map_ in lost.items() if (shape := self.gone(map_, words)) is not None}
+
+    def _note(self, event: Event, found: dict[Name, Later], folded: bool) -> None:
         query = events.query(event)
-        statement = ddl.parse(query.statement, query.database)
+        statement = ddl.parse(query.statement, query.database, folded)
         if statement.verb in ("ALTER", "RENAME", "CREATE", "DROP"):
             for name in statement.tables:
                 if self.selection.holds(*name):
-                    found[name] = found.get(name, True) and ddl.only_adds(statement)
+                    was = found.get(name, Later(True, frozenset()))
+                    grown = was.grown and ddl.only_adds(statement)
+                    found[name] = Later(grown, was.added | ddl.added(statement))

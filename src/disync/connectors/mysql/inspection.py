@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from disync.connectors.mysql import digest, sql
+from disync.connectors.mysql import condition, digest, sql
 from disync.connectors.mysql.connection import Row as Cells
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.reread import literal
@@ -28,6 +28,7 @@ PAGE_ROWS = 500_000
 class MySQLInspection(Inspection):
     def __init__(self, sessions: AbstractContextManager[Session], shape: Shape, method: Method) -> None:
         """`shape` has the compared columns only."""
+        self._meant = [condition.where(method.rows, shape.natives)] if method.rows is not None else []
         self._held = sessions
         self._session = sessions.__enter__()
         self._shape = shape
@@ -38,6 +39,9 @@ class MySQLInspection(Inspection):
         self._keys = [shape.natives[place] for place in method.keys]
         self._indexed = bool(self._keys) and self._keys == list(shape.keys)
         self._readers = [from_text(native) for native in shape.natives]
+
+    def about(self) -> int:
+        return self._shape.rows
 
     def close(self) -> None:
         self._held.__exit__(None, None, None)
@@ -73,8 +77,8 @@ class MySQLInspection(Inspection):
     def _found(self, low: Key | None, rows: int) -> Key | None:
         """The key that lies so many rows further on; None where there are fewer."""
         keys = self._keys[: self._method.ordered]
-        condition = next(iter(self._conditions(Range(low))), None)
-        found = self._session.query(sql.edge(self._hinted, "", keys, condition, rows - 1))
+        after = " AND ".join(self._conditions(Range(low))) or None
+        found = self._session.query(sql.edge(self._hinted, "", keys, after, rows - 1))
         return self._edge(found[0]) if found else None
 
     def groups(self, range_: Range, digits: int, within: Sequence[str] = ()) -> Mapping[str, Digest]:
@@ -108,7 +112,7 @@ class MySQLInspection(Inspection):
     def _asked(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Row]]:
         """The server may take texts for equal that are not: only those that were asked for count."""
         wanted = {self._plain(key) for key in keys}
-        equals = [condition for key in keys if (condition := self._equals(key)) is not None]
+        equals = [equal for key in keys if (equal := self._equals(key)) is not None]
         if not equals:
             return
         columns = [sql.expression(native) for native in self._shape.natives]
@@ -144,7 +148,7 @@ class MySQLInspection(Inspection):
         return values
 
     def _conditions(self, range_: Range, within: Sequence[str] = ()) -> list[str]:
-        found = []
+        found = [*self._meant]
         for limit, sign, inclusive in ((range_.low, ">", False), (range_.high, "<", True)):
             if limit is not None:
                 natives = self._keys[: len(limit)]
@@ -170,8 +174,8 @@ class MySQLInspection(Inspection):
             low = high
 
     def _next_edge(self, conditions: Sequence[str]) -> list[Cells]:
-        condition = " AND ".join(conditions) or None
-        return self._session.query(sql.edge(self._hinted, "", self._keys, condition, PAGE_ROWS - 1))
+        within = " AND ".join(conditions) or None
+        return self._session.query(sql.edge(self._hinted, "", self._keys, within, PAGE_ROWS - 1))
 
 
 def of_table(shape: Shape, table: Table) -> Shape:

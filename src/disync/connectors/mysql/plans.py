@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from disync.connectors.mysql import charsets, encoded
+from disync.connectors.mysql import encoded
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.connectors.mysql.binlog.fields import Field, field, fits
 from disync.connectors.mysql.binlog.tablemap import Stored, TableMap
 from disync.connectors.mysql.schema import Name, Shape
-from disync.connectors.mysql.types import Native
+from disync.connectors.mysql.types import INTEGERS, Native, column_of
 from disync.model.data import Table
 from disync.native.columns import Columns
 
@@ -40,13 +40,27 @@ class Plan:
         return encoded.of_log(self.natives, self.stored)
 
 
-def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
+def gone(map_: TableMap, written: Sequence[Native], name: str) -> Shape | None:
+    """A table of which nothing but its map is left; `name` is the one that it has in a task. None for a sequence of
+    MariaDB, which is written to the log as if it were a table."""
+    if {native.name for native in written} >= _SEQUENCE:
+        return None
+    keys = tuple(written[place] for place in map_.key)
+    place = (map_.database, map_.name)
+    table = Table(name, tuple(column_of(native) for native in written), tuple(key.name for key in keys), place)
+    return Shape(*place, table, tuple(written), keys)
+
+
+_SEQUENCE = frozenset({"next_not_cached_value", "minimum_value", "maximum_value", "cache_size", "cycle_count"})
+
+
+def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool, written: Sequence[Native] | None = None) -> Plan:
     """The plan for rows of a table that is now as `shape` says.
 
-    `doubtful`: the table was altered after these rows were written. Then the columns' names must be in the log, or, if
-    all that happened to the table is that it has `grown` at its end, its first columns are taken.
+    `written`: its columns as the log describes them. Without these, and where the table was altered after the rows were
+    written (`doubtful`), nothing is known, unless all that happened is that it has `grown` at its end.
     """
-    natives = _by_name(map_, shape) if map_.names is not None else _by_place(map_, shape, doubtful, grown)
+    natives = _by_place(map_, shape, doubtful, grown) if written is None else _as_written(map_, shape, written)
     if natives is None or not all(fits(n, stored) for n, stored in zip(natives, map_.columns, strict=True)):
         raise NotServed(
             f"The log holds rows of {map_.database}.{map_.name} that were written before the table was altered, and "
@@ -54,34 +68,46 @@ def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> Plan:
             "table again.",
             [shape.table.name],
         )
-    columns = {column.name: column for column in shape.table.columns}
     table = shape.table
-    if len(natives) < len(shape.natives) or natives != shape.natives:
-        table = replace(table, columns=tuple(columns[native.name] for native in natives))
+    if natives != shape.natives:
+        table = replace(table, columns=tuple(column_of(native) for native in natives), keys=_keys(map_, natives, table))
     return Plan(shape.place, table, natives, map_.columns)
 
 
-def _by_name(map_: TableMap, shape: Shape) -> tuple[Native, ...] | None:
-    natives: Mapping[str, Native] = {native.name: native for native in shape.natives}
-    names = map_.names or ()
-    if not all(name in natives for name in names):
-        return None
-    members = {"enum": iter(map_.enums), "set": iter(map_.sets)}
-    return tuple(_as_listed(natives[name], members) for name in names)
+def _as_written(map_: TableMap, shape: Shape, written: Sequence[Native]) -> tuple[Native, ...]:
+    known = {native.name: native for native in shape.natives}
+    pairs = zip(written, map_.columns, strict=True)
+    return tuple(_declared(known.get(native.name), native, stored) for native, stored in pairs)
 
 
-def _as_listed(native: Native, members: Mapping[str, Iterator[tuple[bytes, ...]]]) -> Native:
-    """An ENUM or SET with the members that it had when the rows were written."""
-    listed = next(members[native.type], None) if native.type in members else None
-    decode = charsets.decoder(native.charset)
-    if listed is None or decode is None:
-        return native
-    try:
-        labels = tuple(decode(label) for label in listed)
-    except UnicodeDecodeError:
-        return native
-    quoted = ",".join("'" + label.replace("\\", "\\\\").replace("'", "''") + "'" for label in labels)
-    return native if labels == native.labels else replace(native, full=f"{native.type}({quoted})")
+def _declared(now: Native | None, written: Native, stored: Stored) -> Native:
+    """A column as it is declared now where its values still mean the same, or else as it was."""
+    if now is None:
+        return written
+    if fits(now, stored) and _meaning(now) == _meaning(written):
+        return now
+    return replace(written, comment=now.comment, virtual=now.virtual)
+
+
+def _meaning(native: Native) -> tuple[object, ...]:
+    """What its bytes do not tell."""
+    labels = native.labels if native.type in ("enum", "set") else ()
+    return native.charset, native.type in INTEGERS and native.unsigned, labels
+
+
+def _keys(map_: TableMap, natives: Sequence[Native], now: Table) -> tuple[str, ...]:
+    """The key by the names that it had then. The log names a primary key only; another one is as it is now."""
+    names = [native.name for native in natives]
+    key = tuple(names[place] for place in map_.key)
+    if key and set(key) != set(now.keys):
+        return key
+    if not set(now.keys).issubset(names):
+        raise NotServed(
+            f"The log holds rows of {map_.database}.{map_.name} from before its key ({', '.join(now.keys)}) was "
+            "altered, and does not say which it was. Load this table again.",
+            [now.name],
+        )
+    return now.keys
 
 
 def _by_place(map_: TableMap, shape: Shape, doubtful: bool, grown: bool) -> tuple[Native, ...] | None:

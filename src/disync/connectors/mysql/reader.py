@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from disync.connectors.mysql import checks, chunks, digest, inspection, schema
@@ -16,13 +17,17 @@ from disync.connectors.mysql.config import Address, ReaderParameters
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.inspection import MySQLInspection
 from disync.connectors.mysql.pages import Pages, key_of
+from disync.connectors.mysql.pool import Pool
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.selection import Selection
+from disync.connectors.network import authority
 from disync.model.compare import Inspection, Method, Trait
 from disync.model.connector import Reader
 from disync.model.data import Batch, Event, Position, Table
 from disync.model.errors import BadConfig, TaskError, Unreachable
 from disync.model.kept import Kept
+from disync.model.lineage import Dataset
+from disync.model.outlook import Seen
 from disync.model.run import Split
 from disync.native import pgcopy
 
@@ -37,8 +42,7 @@ class MySQLReader(Reader):
         self.selection = selection
         self.batch_rows = parameters.batch_size
         self.closed = threading.Event()
-        self._sessions: set[Session] = set()
-        self._lock = threading.Lock()
+        self._pool = Pool(address, self.closed)
 
     def check(self) -> list[str]:
         with self.session() as session:
@@ -47,8 +51,16 @@ class MySQLReader(Reader):
     def tables(self) -> list[Table]:
         return [shape.table for shape in self.shapes().values()]
 
-    def split(self, want: int) -> list[Split]:
+    def names(self) -> list[Table]:
         with self.session() as session:
+            return schema.names(session, self.selection)
+
+    def look(self, tables: Sequence[Table]) -> list[Seen]:
+        with self.session() as session:
+            return list(schema.look(session, self.selection, tables))
+
+    def split(self, want: int) -> list[Split]:
+        with self._pool.lend() as session:
             return chunks.split(session, list(schema.read(session, self.selection).values()), want)
 
     def read(self, split: Split, after: Position | None) -> Iterator[Event]:
@@ -57,6 +69,17 @@ class MySQLReader(Reader):
         except TaskError:
             if not self.closed.is_set():
                 raise
+
+    def locate(self, split: Split, text: str) -> Position:
+        """Of a part of a load: the key of a row, behind which reading goes on."""
+        place, key = chunks.range_of(split.bounds), key_of(Position(text))
+        with self.session() as session:
+            shape = schema.read(session, self.selection, (place.database, place.name)).get((place.database, place.name))
+        if shape is None or not shape.keys:
+            raise BadConfig(f"{split.table.name} is not there or has no key: nobody can go on in the middle of it.")
+        if len(key) != len(shape.keys):
+            raise BadConfig(f"The key of {split.table.name} has {len(shape.keys)} columns, and {text} has {len(key)}.")
+        return Position(text)
 
     def reread(self, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
         with self.session() as session:
@@ -68,16 +91,17 @@ class MySQLReader(Reader):
     def inspect(self, table: Table, method: Method) -> Inspection:
         return MySQLInspection(self.session(), inspection.of_table(self._shape_of(table), table), method)
 
+    def dataset(self, table: Table) -> Dataset:
+        """MariaDB, too, is named as MySQL."""
+        return Dataset(f"mysql://{authority(self.address.host, self.address.port)}", ".".join(table.path))
+
     def close(self) -> None:
         self.closed.set()
-        with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
+        self._pool.close()
 
     def _read(self, split: Split, after: Position | None) -> Iterator[Event]:
         range_ = chunks.range_of(split.bounds)
-        with self.session() as session:
+        with self._pool.lend() as session:
             place = (range_.database, range_.name)
             shape = schema.read(session, self.selection, place).get(place)
             if shape is None:
@@ -108,12 +132,12 @@ class MySQLReader(Reader):
         return shape
 
     def shapes(self) -> dict[Name, Shape]:
-        with self.session() as session:
+        with self._pool.lend() as session:
             return schema.read(session, self.selection)
 
-    def session(self) -> Held:
+    def session(self) -> AbstractContextManager[Session]:
         """A connection that `close` hangs up, too."""
-        return Held(self.address, self._sessions, self._lock)
+        return self._pool.open()
 
 
 def _as_planned(shape: Shape, table: Table) -> Shape:
@@ -124,22 +148,3 @@ def _as_planned(shape: Shape, table: Table) -> Shape:
     if table.keys != shape.table.keys or not all(column in now for column in table.columns):
         raise Unreachable(f"Table {shape.database}.{shape.name} was altered since the load was planned.")
     return replace(shape, table=table, natives=tuple(now[column] for column in table.columns))
-
-
-class Held:
-    """A session for the length of a `with`, known to its reader while it lives."""
-
-    def __init__(self, address: Address, known: set[Session], lock: threading.Lock) -> None:
-        self._known = known
-        self._lock = lock
-        self._session = Session(address)
-
-    def __enter__(self) -> Session:
-        with self._lock:
-            self._known.add(self._session)
-        return self._session
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._known.discard(self._session)
-        self._session.close()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from disync.connectors.mysql import sql
+from disync.connectors.mysql import defaults, dialect, sql
 from disync.connectors.mysql.connection import Row, Session
 from disync.connectors.mysql.selection import Selection
 from disync.connectors.mysql.types import Native, column_of
 from disync.model.data import Table
 from disync.model.errors import BadConfig
+from disync.model.outlook import Measured, Seen
 
 Name = tuple[str, str]
 """(database, table)"""
@@ -54,11 +55,44 @@ def read(session: Session, selection: Selection, only: Name | None = None) -> di
     described = _grouped(session.query(sql.columns_of(names, table)))
     indexes = _grouped(session.query(sql.keys_of(names, table)))
     shapes: dict[Name, Shape] = {}
+    maria = dialect.is_maria(session)
     for row in session.query(sql.tables_of(names, table)):
         place = (_text(row[0]), _text(row[1]))
         if selection.holds(*place) and place in described:
-            shapes[place] = _shape(place, row, described[place], indexes.get(place, []), selection)
+            shapes[place] = _shape(place, row, described[place], indexes.get(place, []), selection, maria)
     return shapes
+
+
+def names(session: Session, selection: Selection) -> list[Table]:
+    """Every selected table that exists, in the same order, with its name alone."""
+    among = databases(session, selection)
+    rows = session.query(sql.names_of(among)) if among else []
+    places = [(_text(row[0]), _text(row[1])) for row in rows]
+    return [Table(selection.name(*place), path=place) for place in places if selection.holds(*place)]
+
+
+def look(session: Session, selection: Selection, tables: Iterable[Table]) -> Iterator[Seen]:
+    """Some of the selected tables, those that cannot be read as well."""
+    for table in tables:
+        place = (table.path[0], table.path[1])
+        try:
+            shape = read(session, selection, place).get(place)
+        except BadConfig as error:
+            yield Seen(replace(table, columns=(), keys=()), fault=str(error))
+            continue
+        if shape is not None:
+            yield Seen(shape.table, {native.name: native.full for native in shape.natives})
+
+
+def measures(session: Session, places: Sequence[Name]) -> dict[Name, Measured]:
+    """Of some tables of any database: two questions, however many tables there are."""
+    indexes = _grouped(session.query(sql.keys_among(places)))
+    return {
+        (place := (_text(row[0]), _text(row[1]))): Measured(
+            _number(row[2]), _number(row[3]), tuple(_key(indexes.get(place, []))[1])
+        )
+        for row in session.query(sql.measures_of(places))
+    }
 
 
 def databases(session: Session, selection: Selection) -> list[str]:
@@ -82,9 +116,9 @@ def _declared(native: Native) -> tuple[object, ...]:
     return native.name, native.full, native.charset, native.virtual
 
 
-def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], selection: Selection) -> Shape:
+def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], selection: Selection, maria: bool) -> Shape:
     index, names = _key(indexes)
-    natives = tuple(_native(column, names, selection.zero) for column in columns)
+    natives = tuple(_native(column, names, selection.zero, maria) for column in columns)
     keys = tuple(next(native for native in natives if native.name == name) for name in names)
     try:
         table = Table(selection.name(*place), tuple(column_of(native) for native in natives), tuple(names), place)
@@ -102,7 +136,7 @@ def _key(indexes: Iterable[Row]) -> tuple[str, list[str]]:
     return "", []
 
 
-def _native(row: Row, keys: Iterable[str], zero: str) -> Native:
+def _native(row: Row, keys: Iterable[str], zero: str, maria: bool) -> Native:
     column, kind, full = _text(row[2]), _text(row[3]).lower(), _text(row[4])
     extra = _text(row[12]).upper()
     return Native(
@@ -120,6 +154,7 @@ def _native(row: Row, keys: Iterable[str], zero: str) -> Native:
         "VIRTUAL" in extra,
         _text(row[13]),
         zero,
+        *defaults.read(None if row[14] is None else _text(row[14]), kind, extra, maria),
     )
 
 

@@ -122,11 +122,18 @@ def extremes(source: str, column: Native) -> str:
     return f"SELECT MIN({name(column.name)}), MAX({name(column.name)}) FROM {source}"
 
 
+_KEYS = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM "
+    "information_schema.STATISTICS WHERE "
+)
+_KEY_ORDER = "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
+
+
 def columns_of(databases: Iterable[str], table_: str | None = None) -> str:
     return (
         "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.CHARACTER_SET_NAME, "
         "c.COLLATION_NAME, c.CHARACTER_MAXIMUM_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
-        "c.IS_NULLABLE, c.EXTRA, c.COLUMN_COMMENT FROM information_schema.COLUMNS c "
+        "c.IS_NULLABLE, c.EXTRA, c.COLUMN_COMMENT, c.COLUMN_DEFAULT FROM information_schema.COLUMNS c "
         f"WHERE c.TABLE_SCHEMA IN ({_list(databases)}){_named('c.TABLE_NAME', table_)} "
         "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION"
     )
@@ -134,12 +141,7 @@ def columns_of(databases: Iterable[str], table_: str | None = None) -> str:
 
 def keys_of(databases: Iterable[str], table_: str | None = None) -> str:
     """Unique indexes; the primary key first, then by name."""
-    return (
-        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM "
-        f"information_schema.STATISTICS WHERE TABLE_SCHEMA IN ({_list(databases)}) AND NON_UNIQUE = 0"
-        f"{_named('TABLE_NAME', table_)} "
-        "ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
-    )
+    return f"{_KEYS}TABLE_SCHEMA IN ({_list(databases)}) AND NON_UNIQUE = 0{_named('TABLE_NAME', table_)} {_KEY_ORDER}"
 
 
 def tables_of(databases: Iterable[str], table_: str | None = None) -> str:
@@ -148,6 +150,41 @@ def tables_of(databases: Iterable[str], table_: str | None = None) -> str:
         f"TABLE_SCHEMA IN ({_list(databases)}) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
         f"{_named('TABLE_NAME', table_)} ORDER BY TABLE_SCHEMA, TABLE_NAME"
     )
+
+
+def names_of(databases: Iterable[str]) -> str:
+    """As tables_of, without a look into any table."""
+    return (
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE "
+        f"TABLE_SCHEMA IN ({_list(databases)}) AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME"
+    )
+
+
+def measures_of(places: Sequence[tuple[str, str]]) -> str:
+    """(database, table, rows, bytes with indexes) of some tables, as the server estimates them."""
+    return (
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES "
+        f"WHERE {_among(places)}"
+    )
+
+
+def keys_among(places: Sequence[tuple[str, str]]) -> str:
+    """As keys_of, of some tables."""
+    return f"{_KEYS}{_among(places)} AND NON_UNIQUE = 0 {_KEY_ORDER}"
+
+
+def versioned_of(databases: Iterable[str]) -> str:
+    """(database, table) of those that keep their rows' history."""
+    return (
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'SYSTEM VERSIONED' "
+        f"AND TABLE_SCHEMA IN ({_list(databases)}) ORDER BY 1, 2"
+    )
+
+
+def declaration(database: str, table_: str) -> str:
+    """Whoever may read a table is told of its foreign keys by this alone: information_schema asks for more rights."""
+    return f"SHOW CREATE TABLE {table(database, table_)}"
 
 
 def sizes_of(databases: Iterable[str]) -> str:
@@ -162,6 +199,8 @@ def variables(names: Iterable[str]) -> str:
     return f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_list(names)})"
 
 
+FOLDED = "SELECT @@global.lower_case_table_names"
+
 CATALOG = (
     "SELECT s.SCHEMA_NAME, t.TABLE_NAME FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t "
     "ON t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') WHERE s.SCHEMA_NAME "
@@ -169,8 +208,26 @@ CATALOG = (
 )
 
 
+def collations(view: str) -> str:
+    """(number, character set, bytes of its widest character)"""
+    return (
+        f"SELECT c.ID, c.CHARACTER_SET_NAME, s.MAXLEN FROM information_schema.{view} c "
+        "JOIN information_schema.CHARACTER_SETS s ON s.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME WHERE c.ID IS NOT NULL"
+    )
+
+
 def _named(column: str, table_: str | None) -> str:
     return f" AND {column} = {text(table_)}" if table_ else ""
+
+
+def _among(places: Sequence[tuple[str, str]]) -> str:
+    """By their names alone, so that a server opens no other table for it."""
+    databases, names = ({place[part] for place in places} for part in (0, 1))
+    pairs = ", ".join(f"({text(database)}, {text(name_)})" for database, name_ in places)
+    return (
+        f"TABLE_SCHEMA IN ({_list(sorted(databases))}) AND TABLE_NAME IN ({_list(sorted(names))}) "
+        f"AND (TABLE_SCHEMA, TABLE_NAME) IN ({pairs})"
+    )
 
 
 def _list(values: Iterable[str]) -> str:

@@ -22,7 +22,8 @@ class Native:
 
     `length` is in characters, or in bytes for binary types; `precision` and `scale` are a number's, or the bits of a
     BIT; `fraction` the digits of a second's fraction. `virtual`: computed when read, not stored. `zero`: what becomes
-    of a date that is none ("null", "text", "dirty").
+    of a date that is none ("null", "text", "dirty"). `default`: what a row has here that says nothing of it; None:
+    null, or the type's own zero, or it is `computed`, like any value that an expression gives.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Native:
     virtual: bool = False
     comment: str = ""
     zero: str = "null"
+    default: str | None = None
+    computed: bool = False
 
     @property
     def unsigned(self) -> bool:
@@ -48,7 +51,7 @@ class Native:
     @property
     def labels(self) -> tuple[str, ...]:
         """The members of an ENUM or SET."""
-        return tuple(_unescape(quoted) for quoted in _LABEL.findall(self.full))
+        return tuple(unescaped(quoted) for quoted in _LABEL.findall(self.full))
 
 
 _LABEL = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
@@ -141,5 +144,6 @@ def _require_charset(native: Native) -> None:
         )
 
 
-def _unescape(quoted: str) -> str:
+def unescaped(quoted: str) -> str:
+    """What stands between the quotes of a literal."""
     return _ESCAPED.sub(lambda found: "'" if found[0] == "''" else _CONTROLS.get(found[1], found[1]), quoted)

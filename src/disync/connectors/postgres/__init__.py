@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from disync.connectors.postgres.catalog import databases
+from disync.connectors.postgres import catalog as tables
+from disync.connectors.postgres import statement
 from disync.connectors.postgres.config import Content, WriterParameters, address_of, step_of
 from disync.connectors.postgres.connection import connect, told
+from disync.connectors.postgres.destination import Destination
+from disync.connectors.postgres.target import POSTGRESQL
 from disync.connectors.postgres.types import type_of
-from disync.connectors.postgres.writer import Destination, PostgresWriter
-from disync.model.connector import Connector, Database, Declared, Site, Writer
+from disync.connectors.postgres.writer import PostgresWriter
+from disync.model.connector import Connector, Database, Declared, Named, Site, Writer
 from disync.model.data import Column
+from disync.model.outlook import Measured
 
 
 def _writer(site: Site) -> Writer:
@@ -28,7 +32,16 @@ def probe(content: Mapping[str, Any]) -> None:
 def catalog(content: Mapping[str, Any]) -> list[Database]:
     """The schemas of the database, with their tables."""
     with connect(address_of(content), seconds=2) as connection, told("listing the tables"):
-        return databases(connection)
+        return tables.databases(connection)
+
+
+def measures(content: Mapping[str, Any], places: Sequence[Named]) -> Mapping[Named, Measured]:
+    with connect(address_of(content), seconds=2) as connection, told("measuring the tables"):
+        return tables.measures(connection, places)
+
+
+def create(content: Mapping[str, Any], ddl: str) -> str:
+    return statement.create(address_of(content), ddl, lambda _: POSTGRESQL)
 
 
 def declared(column: Column) -> Declared:
@@ -38,6 +51,7 @@ def declared(column: Column) -> Declared:
 
 CONNECTOR = Connector(
     name="postgresql",
+    compares=True,
     content=Content,
     reader_parameters=None,
     writer_parameters=WriterParameters,
@@ -46,4 +60,6 @@ CONNECTOR = Connector(
     probe=probe,
     catalog=catalog,
     declared=declared,
+    measures=measures,
+    create=create,
 )

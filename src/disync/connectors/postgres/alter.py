@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.connection import Connection
-from disync.connectors.postgres.sql import quote
+from disync.connectors.postgres.sql import literal, quote
 from disync.connectors.postgres.target import Dialect, Wish, keys_of, make
 from disync.connectors.postgres.types import ColumnType, misfit, type_of
 from disync.model.data import Column, SchemaChange, Table
 from disync.model.errors import BadConfig
+from disync.model.types import Kind
 
 
 def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish: Callable[[Table], Wish]) -> None:
-    """Repeat a change in the target, and commit. Which changes come here is decided by policy before.
+    """Repeat a change in the target. The caller commits. Which changes come here is decided by policy before.
 
     `kind` is one of the eight of ddlMarkMap (CREATETABLE, ADDCOLUMN …), in any case. Changes of columns are found by
     comparing `before` and `after`; the kind only tells a renamed column from one dropped and one added.
@@ -34,7 +37,6 @@ def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish:
             _rename_table(connection, before, after)
         case _:
             _columns(connection, dialect, change, after, kind == "RENAMECOLUMN")
-    connection.commit()
 
 
 def _rename_table(connection: Connection, before: Wish, after: Wish) -> None:
@@ -60,11 +62,15 @@ def _columns(connection: Connection, dialect: Dialect, change: SchemaChange, aft
     ]
     target = _after_renames(target, renamed)
     actions += _dropped(change, renamed, target)
-    actions += _added_and_modified(dialect, change, renamed, target)
+    constants = {n: value for n, value in _constants(change, after).items() if target.find(n) is None}
+    actions += _added_and_modified(dialect, change, renamed, target, constants if dialect.fills else {})
     if change.before.columns == change.after.columns:
         actions += _outgrown(dialect, change, target)
     for action in actions:
         connection.execute(f"ALTER TABLE {after.relation} {action}".encode())
+    if constants and not dialect.fills:
+        values = ", ".join(f"{quote(name)} = {value}" for name, value in constants.items())
+        connection.execute(f"UPDATE {after.relation} SET {values}".encode())
     _key_kept(change, after, describe(connection, after.relation) or target)
 
 
@@ -91,14 +97,19 @@ def _dropped(change: SchemaChange, renamed: dict[str, str], target: Target) -> l
     ]
 
 
-def _added_and_modified(dialect: Dialect, change: SchemaChange, renamed: dict[str, str], target: Target) -> list[str]:
+def _added_and_modified(
+    dialect: Dialect, change: SchemaChange, renamed: dict[str, str], target: Target, constants: dict[str, str]
+) -> list[str]:
+    """A default only fills the rows that are there: what comes later says what it holds."""
     old = {renamed.get(column.name, column.name).lower(): column for column in change.before.columns}
     actions: list[str] = []
     for column in change.after.columns:
         found, was = target.find(column.name), old.get(column.name.lower())
         kind = type_of(column, dialect.numeric_digits)
         if found is None:
-            actions.append(f"ADD COLUMN {quote(column.name)} {kind}")
+            default = constants.get(column.name)
+            actions.append(f"ADD COLUMN {quote(column.name)} {kind}{f' DEFAULT {default}' if default else ''}")
+            actions += [f"ALTER COLUMN {quote(column.name)} DROP DEFAULT"] if default else []
         elif was is not None and _modified(was, column, found.type, kind):
             actions.append(_retyped(found.name, kind))
     return actions
@@ -109,6 +120,32 @@ def _outgrown(dialect: Dialect, change: SchemaChange, target: Target) -> list[st
     is too narrow for it has to follow."""
     outgrown = [(c, found) for c in change.after.columns if (found := target.find(c.name)) and misfit(c, found.type)]
     return [_retyped(found.name, type_of(column, dialect.numeric_digits)) for column, found in outgrown]
+
+
+def _constants(change: SchemaChange, after: Wish) -> dict[str, str]:
+    """What fills columns that come, as SQL. In what only grows each row stays as it was then."""
+    kinds = {column.name: column.kind for column in change.after.columns}
+    given = [] if after.append else change.filled
+    return {name: _constant(kinds[name], value) for name, value in given if value is not None and name in kinds}
+
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+def _constant(kind: Kind, value: Any) -> str:
+    """A value in the storage of its kind, as a literal that any column of this kind takes."""
+    match kind:
+        case Kind.DATE:
+            text = str(date.fromordinal(value + _EPOCH.toordinal()))
+        case Kind.DATETIME:
+            text = str(_EPOCH + timedelta(microseconds=value))
+        case Kind.TIMESTAMP:
+            text = f"{_EPOCH + timedelta(microseconds=value)}+00"
+        case Kind.BYTES:
+            text = f"\\x{value.hex()}"
+        case _:
+            text = str(value)
+    return literal(text)
 
 
 def _retyped(name: str, kind: ColumnType) -> str:

@@ -73,6 +73,14 @@ def goes_on(connection: Connection, schema: str, task: str) -> bool:
     return found
 
 
+def ended(connection: Connection, schema: str, task: str) -> set[str]:
+    """The splits of this task that were written to their end."""
+    query = f"SELECT split FROM {relation(schema)} WHERE task = $1 AND done".encode()
+    found = {str(split) for (split,) in connection.execute(query, (task,)).fetchall()}
+    connection.rollback()
+    return found
+
+
 def read(connection: Connection, schema: str, task: str, split: str, lock: bool = False) -> Held | None:
     """The row of a split; `lock` keeps it until the transaction ends."""
     query = _READ.format(relation(schema)) + (" FOR UPDATE" if lock else "")
@@ -115,5 +123,6 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
         return
     held = read(connection, schema, task, cp.split)
     if held is not None and held.checkpoint.epoch > cp.epoch:
-        raise Fenced(f"Run {held.checkpoint.epoch} writes {cp.split} now; this is run {cp.epoch}.")
+        newer = held.checkpoint.epoch
+        raise Fenced(f"Run {newer} writes {cp.split} now; this is run {cp.epoch}.", newer)
     raise Unreachable(f"Another run has written {cp.split} since this one looked; it starts again from there.")

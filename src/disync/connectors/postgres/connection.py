@@ -22,6 +22,11 @@ LONGEST_REFUSAL = 300
 """Who answers before the password was accepted may be anybody."""
 
 _SESSION = "-c standard_conforming_strings=on -c timezone=UTC -c datestyle=ISO -c client_min_messages=error"
+# A worker that was cut off must not hold its locks for the two hours after which a server looks for it by itself.
+_SESSION += " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+_SESSION += " -c idle_in_transaction_session_timeout=60000"
+# A limit that is set for the users of a database would cut off every load that takes longer, again and again.
+_SESSION += " -c statement_timeout=0"
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
 _RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})

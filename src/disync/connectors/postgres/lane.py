@@ -72,6 +72,11 @@ class Lane:
         """Whether there is something for `apply` to do, or to tell."""
         return bool(self._loads or self._refused or self._changes or self._dirty)
 
+    @property
+    def staged(self) -> bool:
+        """Whether temporary tables of its own are left on the connection."""
+        return bool(self._stages)
+
     def pause(self) -> None:
         """End what is being sent, so that something else can be asked. Where keys were there already, rows are merged
         from now on."""

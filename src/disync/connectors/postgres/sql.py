@@ -43,6 +43,11 @@ class Relation:
     schema: str | None
     name: str
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """(schema, name) as the server keeps them."""
+        return fitted(self.schema or ""), fitted(self.name)
+
     def __str__(self) -> str:
         return f"{'pg_temp' if self.schema is None else quote(self.schema)}.{quote(self.name)}"
 
@@ -52,11 +57,16 @@ def create_table(relation: Relation, columns: Sequence[tuple[str, str, bool]], k
     lines = [f"{quote(name)} {kind}{' NOT NULL' if bound else ''}" for name, kind, bound in columns]
     if keys:
         lines.append(f"PRIMARY KEY ({listed(keys)})")
-    return f"CREATE TABLE {relation} ({', '.join(lines)})"
+    inside = ",\n    ".join(lines)
+    return f"CREATE TABLE {relation} (\n    {inside}\n)"
 
 
 def comment_on(relation: Relation, column: str, text: str) -> str:
     return f"COMMENT ON COLUMN {relation}.{quote(column)} IS {literal(text)}"
+
+
+def comment_on_table(relation: Relation, text: str | None) -> str:
+    return f"COMMENT ON TABLE {relation} IS {'NULL' if text is None else literal(text)}"
 
 
 def create_stage(stage: Relation, relation: Relation, columns: Sequence[str]) -> str:

@@ -5,18 +5,21 @@ Nothing is written before all of a task's tables have passed, and a misfit says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import psycopg
 import structlog
 
-from disync.connectors.postgres import sql
-from disync.connectors.postgres.catalog import Target, TargetColumn, describe, has_schema
+from disync.connectors.postgres import late_key, sql
+from disync.connectors.postgres.catalog import Target, TargetColumn, describe_all, has_schema
 from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
 from disync.connectors.postgres.sql import Relation, fitted, quote
 from disync.connectors.postgres.types import NUMERIC_DIGITS, misfit, type_of
 from disync.model.data import Column, Table
 from disync.model.errors import BadConfig, Misfit
+from disync.model.outlook import Outlook
 from disync.model.types import Kind
 
 log = structlog.get_logger()
@@ -38,13 +41,17 @@ class Dialect:
     """What differs between servers that speak PostgreSQL's protocol.
 
     `session`: settings that are tried at the start of a session, and left where the server does not know them.
-    `properties`: of a table that we make, put by `CALL set_table_property`.
+    `properties`: of a table that we make, put by `CALL set_table_property`. `late_keys`: whether a table that is there
+    can be given its primary key. `fills`: whether the default of a column that comes fills the rows that are there, at
+    once and without writing them.
     """
 
     name: str
     numeric_digits: int = NUMERIC_DIGITS
     session: tuple[str, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    late_keys: bool = True
+    fills: bool = True
 
 
 POSTGRESQL = Dialect("PostgreSQL")
@@ -55,13 +62,14 @@ class Wish:
     """A table of the source and what is asked of its target. `append`: rows are added, never replaced.
 
     `lenient`: a column that the target has not is left out, and one that is narrower is let be, because the log of a
-    run that goes on may still add it or make it wider.
+    run that goes on may still add it or make it wider. `keyless`: its key comes when its rows are in (`late_key`).
     """
 
     relation: Relation
     table: Table
     append: bool = False
     lenient: bool = False
+    keyless: bool = False
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -71,31 +79,99 @@ class Wish:
     def keys(self) -> tuple[str, ...]:
         return () if self.append else self.table.keys
 
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The columns of the key, as a table that we make has them."""
+        names = {column.name.lower(): column.name for column in self.columns}
+        return tuple(names[key.lower()] for key in self.keys if key.lower() in names)
 
-def fits(connection: Connection, wish: Wish) -> bool:
-    """Whether the target is there; BadConfig if it is and does not fit. Ends the transaction."""
-    target = describe(connection, wish.relation)
+
+MADE_AT_ONCE = 100
+"""Tables that one transaction makes: each needs a few of the locks that a server has room for."""
+
+
+def absent(connection: Connection, wishes: Sequence[Wish]) -> list[Wish]:
+    """Those whose target is not there; BadConfig where one is and does not fit. Ends the transaction."""
+    there = describe_all(connection, [wish.relation for wish in wishes])
+    connection.rollback()
+    found = []
+    for wish in wishes:
+        target = there.get(wish.relation)
+        if target is None:
+            found.append(wish)
+        elif error := _misfit(wish, target):
+            raise error
+    return found
+
+
+def make_all(connection: Connection, wishes: Sequence[Wish], dialect: Dialect) -> None:
+    """As `make`, many at once; one by one where a server has rules of its own for that, or has refused one of them."""
+    for start in range(0, len(wishes), MADE_AT_ONCE):
+        some = wishes[start : start + MADE_AT_ONCE]
+        if len(some) == 1 or dialect is not POSTGRESQL or not _made_together(connection, some, dialect):
+            for wish in some:
+                make(connection, wish, dialect)
+
+
+def _made_together(connection: Connection, wishes: Sequence[Wish], dialect: Dialect) -> bool:
+    try:
+        for schema in dict.fromkeys(wish.relation.schema or "public" for wish in wishes):
+            make_schema(connection, schema)
+        statements = [statement for wish in wishes for statement in _creation(wish, dialect)]
+        connection.execute("; ".join(statements).encode())
+        connection.commit()
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        connection.rollback()
+        return False
+    return True
+
+
+def foresee(connection: Connection, wish: Wish, dialect: Dialect) -> Outlook:
+    """What `absent` would find, or `make` would make. Ends the transaction."""
+    target = describe_all(connection, [wish.relation]).get(wish.relation)
     connection.rollback()
     if target is None:
-        return False
+        _names_differ(wish)
+        types = {column.name: str(type_of(column, dialect.numeric_digits)) for column in wish.columns}
+        return Outlook(str(wish.relation), False, statement(wish, dialect), types, _keyless(wish, wish.keys))
+    found = {column.name: target.find(column.name) for column in wish.columns}
+    types = {name: str(column.type) for name, column in found.items() if column is not None}
+    error = _misfit(wish, target)
+    told = (str(error),) if error else _keyless(wish, keys_of(target, wish.table))
+    return Outlook(str(wish.relation), True, "", types, told)
+
+
+def _keyless(wish: Wish, keys: Sequence[str]) -> tuple[str, ...]:
+    if keys or wish.append:
+        return ()
+    return (
+        "It has no key: it can be loaded, and the task stops at its first change, which cannot be repeated. Give it a "
+        "primary key, leave it out, or set writeMode to insert, which appends every change as a row.",
+    )
+
+
+def _misfit(wish: Wish, target: Target) -> Misfit | None:
     problems = _problems(wish, target)
-    if problems:
-        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise Misfit(
-            f"Table {wish.relation} does not fit {wish.table.name} of the source: "
-            f"{'; '.join(problems[:_SHOWN] + more)}. Nothing was written. "
-            "Alter the table, or drop it and it will be made anew.",
-            [wish.table.name],
-        )
-    return True
+    if not problems:
+        return None
+    more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    return Misfit(
+        f"Table {wish.relation} does not fit {wish.table.name} of the source: "
+        f"{'; '.join(problems[:_SHOWN] + more)}. Nothing was written. "
+        "Alter the table, or drop it and it will be made anew.",
+        [wish.table.name],
+    )
 
 
 def make(connection: Connection, wish: Wish, dialect: Dialect) -> None:
     """The target of a table, made if it is absent. Commits."""
-    while not fits(connection, wish):
-        _names_differ(wish)
+    while absent(connection, [wish]):
         try:
-            _create(connection, wish, dialect)
+            make_schema(connection, wish.relation.schema or "public")
+            for statement in _creation(wish, dialect):
+                connection.execute(statement.encode())
             connection.commit()
             return
         except MADE_MEANWHILE:
@@ -117,23 +193,32 @@ def make_schema(connection: Connection, schema: str) -> None:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}".encode())
 
 
-def _create(connection: Connection, wish: Wish, dialect: Dialect) -> None:
-    make_schema(connection, wish.relation.schema or "public")
-    keys = {key.lower() for key in wish.keys}
+def statement(wish: Wish, dialect: Dialect) -> str:
+    """By which the table is made."""
+    keys = wish.primary
     columns = [
-        (column.name, str(type_of(column, dialect.numeric_digits)), column.name.lower() in keys)
-        for column in wish.columns
+        (column.name, str(type_of(column, dialect.numeric_digits)), column.name in keys) for column in wish.columns
     ]
-    names = [column.name for column in wish.columns if column.name.lower() in keys]
-    order = {key.lower(): place for place, key in enumerate(wish.keys)}
-    names.sort(key=lambda name: order[name.lower()])
-    connection.execute(sql.create_table(wish.relation, columns, names).encode())
+    return sql.create_table(wish.relation, columns, () if wish.keyless else keys)
+
+
+def properties(relation: Relation, dialect: Dialect) -> Iterator[str]:
+    """The statements that set those of a table which has just been made."""
     for property_, value in dialect.properties:
-        called = ", ".join(sql.literal(part) for part in (str(wish.relation), property_, value))
-        connection.execute(f"CALL set_table_property({called})".encode())
+        called = ", ".join(sql.literal(part) for part in (str(relation), property_, value))
+        yield f"CALL set_table_property({called})"
+
+
+def _creation(wish: Wish, dialect: Dialect) -> Iterator[str]:
+    """The statements that make it."""
+    _names_differ(wish)
+    yield statement(wish, dialect)
+    if wish.keyless:
+        yield late_key.mark(wish.relation)
+    yield from properties(wish.relation, dialect)
     for column in wish.columns:
         if column.comment:
-            connection.execute(sql.comment_on(wish.relation, column.name, column.comment).encode())
+            yield sql.comment_on(wish.relation, column.name, column.comment)
 
 
 def _names_differ(wish: Wish) -> None:
@@ -187,6 +272,8 @@ def _column_problems(wish: Wish, column: Column, found: TargetColumn) -> list[st
 
 
 def _key_problems(wish: Wish, target: Target) -> list[str]:
+    if wish.keyless:
+        return []
     if wish.append:
         if not target.unique:
             return []
@@ -206,8 +293,8 @@ def _key_problems(wish: Wish, target: Target) -> list[str]:
 
 def unlike(tables: Sequence[Table], one: str | None) -> None:
     """Two tables of the source must not be poured into one by mistake."""
-    names = [one or table.name for table in tables]
-    for name in sorted({name for name in names if [fitted(n) for n in names].count(fitted(name)) > 1}):
+    counts = Counter(fitted(one or table.name) for table in tables)
+    for name in sorted({one or table.name for table in tables if counts[fitted(one or table.name)] > 1}):
         sources = ", ".join(table.name for table in tables if fitted(one or table.name) == fitted(name))
         raise BadConfig(
             f"Several tables of the source would be written to {name}: {sources}. Name each its own target."

@@ -1,84 +1,39 @@
-"""Writing tables: rows and the position they lead to become durable in one transaction, so that each counts once."""
+"""Writing into the tables of one schema: what is there, what is missing, and a sink for every split."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 
-import psycopg
-
+from disync.connectors.network import authority
 from disync.connectors.postgres import checkpoint as checkpoints
-from disync.connectors.postgres import inspection
-from disync.connectors.postgres.alter import follow
-from disync.connectors.postgres.catalog import Target, describe
-from disync.connectors.postgres.checkpoint import Held
-from disync.connectors.postgres.config import Address, WriterParameters
-from disync.connectors.postgres.connection import Connection, about, connect, told
+from disync.connectors.postgres import inspection, late_key
+from disync.connectors.postgres.catalog import Target, describe, describe_all
+from disync.connectors.postgres.connection import Connection, told
+from disync.connectors.postgres.destination import Destination, Link
 from disync.connectors.postgres.inspection import PostgresInspection
-from disync.connectors.postgres.lane import Lane
-from disync.connectors.postgres.sql import Relation
-from disync.connectors.postgres.target import POSTGRESQL, Dialect, Wish, fits, make, unlike
+from disync.connectors.postgres.sink import PostgresSink
+from disync.connectors.postgres.target import absent, foresee, make_all, unlike
 from disync.model.compare import Inspection, Method, Trait
 from disync.model.connector import Sink, Writer
-from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
+from disync.model.data import Position, Table
 from disync.model.errors import BadConfig
-from disync.model.run import Checkpoint, Split
+from disync.model.lineage import Dataset
+from disync.model.outlook import Outlook
+from disync.model.run import Split
 from disync.native import pgcopy
 
-SPILL_BYTES = 32 * 1024 * 1024
-"""What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that."""
+MOST_IDLE = 4
+IDLE_SECONDS = 5.0
+"""How many connections rest for how long until another table needs one."""
 
 _SERVER = """
 SELECT current_setting('server_encoding'), current_setting('transaction_read_only') = 'on',
        has_database_privilege(current_database(), 'CREATE'),
        (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a step writes and how: what a writer and its sinks share."""
-
-    address: Address
-    parameters: WriterParameters
-    owner: str
-    """Whose checkpoints these are: a split's id says it within its source only."""
-    detect: Callable[[Connection], Dialect] = lambda _: POSTGRESQL
-
-    @property
-    def schema(self) -> str:
-        return self.parameters.target_schema
-
-    @property
-    def append(self) -> bool:
-        return self.parameters.write_mode == "insert"
-
-    @property
-    def ignore(self) -> bool:
-        return self.parameters.conflict_mode == "ignore"
-
-    def relation(self, table: Table) -> Relation:
-        if table.path:
-            schema, name = table.path
-            return Relation(schema or self.schema, name)
-        return Relation(self.schema, self.parameters.table or table.name)
-
-    def wish(self, table: Table, lenient: bool = False) -> Wish:
-        return Wish(self.relation(table), table, self.append, lenient)
-
-    def connect(self) -> tuple[Connection, Dialect]:
-        connection = connect(self.address)
-        try:
-            with told("opening a session"):
-                dialect = self.detect(connection)
-                connection.rollback()
-        except BaseException:
-            connection.close()
-            raise
-        return connection, dialect
 
 
 class PostgresWriter(Writer):
@@ -88,8 +43,10 @@ class PostgresWriter(Writer):
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._session: tuple[Connection, Dialect] | None = None
-        self._sinks: list[PostgresSink] = []
+        self._session: Link | None = None
+        self._sinks: set[PostgresSink] = set()
+        self._idle: list[tuple[float, Link]] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -117,21 +74,73 @@ class PostgresWriter(Writer):
 
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
+        self._prepare(tables, lenient, late=False)
+
+    def prepare_load(self, tables: Sequence[Table], lenient: bool = False) -> list[Table]:
+        return self._prepare(tables, lenient, late=True)
+
+    def _prepare(self, tables: Sequence[Table], lenient: bool, late: bool) -> list[Table]:
+        """`late`: keys come when the rows are in, where the server can do that. The tables that still wait for one."""
         destination = self._destination
         unlike(tables, destination.parameters.table)
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
-            lenient = lenient or checkpoints.goes_on(connection, destination.schema, destination.owner)
-            wishes = [destination.wish(table, lenient) for table in tables]
-            for wish in [wish for wish in wishes if not fits(connection, wish)]:
-                make(connection, wish, dialect)
+            goes_on = checkpoints.goes_on(connection, destination.schema, destination.owner)
+            wishes = destination.wishes(tables, lenient or goes_on, late_key.waiting(connection))
+            late = late and dialect.late_keys
+            made = [replace(wish, keyless=late and bool(wish.keys)) for wish in absent(connection, wishes)]
+            make_all(connection, made, dialect)
+            waiting = [wish for wish in wishes if wish.keyless]
+            if not (late and goes_on):  # marked by a task that is no more, whose rows may be in it
+                for wish in waiting:
+                    late_key.put(connection, wish.relation, wish.primary)
+                waiting = []
+            return [wish.table for wish in (*waiting, *made) if wish.keyless]
+
+    def foresee(self, table: Table) -> Outlook:
+        connection, dialect = self._connection()
+        wish = self._destination.wish(table)
+        with told(f"looking at {wish.relation}"):
+            return replace(foresee(connection, wish, dialect), place=self.place(table))
+
+    def missing(self, tables: Sequence[Table]) -> list[Table]:
+        connection, _ = self._connection()
+        relations = [self._destination.relation(table) for table in tables]
+        with told("looking for the target tables"):
+            there = describe_all(connection, relations)
+            connection.rollback()
+        return [table for table, relation in zip(tables, relations, strict=True) if relation not in there]
+
+    def ended(self) -> Set[str]:
+        connection, _ = self._connection()
+        with told("reading how far the target is"):
+            return checkpoints.ended(connection, self._destination.schema, self._destination.owner)
 
     def open(self, split: Split) -> Sink:
-        sink = PostgresSink(self._destination, split)
+        sink = PostgresSink(self._destination, split, self._rested() or self._destination.connect(), self._left)
         with self._lock:
-            self._sinks.append(sink)
+            self._sinks.add(sink)
         return sink
+
+    def _rested(self) -> Link | None:
+        """A connection that another sink let go of a moment ago; whether the server still has it, its first use tells.
+        One that rests for longer is hung up."""
+        while True:
+            with self._lock:
+                since, link = self._idle.pop() if self._idle else (0.0, None)
+            if link is None or time.monotonic() - since < IDLE_SECONDS:
+                return link
+            link[0].close()
+
+    def _left(self, sink: PostgresSink, link: Link, clean: bool) -> None:
+        """A sink is done with its connection."""
+        with self._lock:
+            self._sinks.discard(sink)
+            if clean and not self._closed and len(self._idle) < MOST_IDLE:
+                self._idle.append((time.monotonic(), link))
+                return
+        link[0].close()
 
     def traits(self, table: Table) -> Mapping[str, Trait]:
         connection, _ = self._connection()
@@ -149,6 +158,11 @@ class PostgresWriter(Writer):
     def place(self, table: Table) -> str:
         relation = self._destination.relation(table)
         return f"{relation.schema}.{relation.name}"
+
+    def dataset(self, table: Table) -> Dataset:
+        address, relation = self._destination.address, self._destination.relation(table)
+        namespace = f"{self._destination.scheme}://{authority(address.host, address.port)}"
+        return Dataset(namespace, f"{address.database}.{relation.schema}.{relation.name}")
 
     def held(self, split: Split) -> Position | None:
         connection, _ = self._connection()
@@ -172,140 +186,21 @@ class PostgresWriter(Writer):
             target = describe(connection, relation)
             connection.rollback()
         if target is None:
-            raise BadConfig(f"There is no table {relation} in the target. Start the task to have it made.")
+            raise BadConfig(f"There is no table {relation} in the target: have it loaded again (RetryDISyncTables).")
         return target
 
     def close(self) -> None:
         with self._lock:
-            sinks, self._sinks = self._sinks, []
+            self._closed = True
+            sinks, links = list(self._sinks), [link for _, link in self._idle]
             session, self._session = self._session, None
+            self._idle.clear()
         for sink in sinks:
             sink.close()
-        if session is not None:
-            session[0].close()
+        for connection, _ in [*links, *([session] if session else [])]:
+            connection.close()
 
-    def _connection(self) -> tuple[Connection, Dialect]:
+    def _connection(self) -> Link:
         if self._session is None or self._session[0].closed:
             self._session = self._destination.connect()
         return self._session
-
-
-class PostgresSink(Sink):
-    """Puts the rows of one split, of as many tables as it has, in order."""
-
-    keeps_checkpoint = True
-
-    def __init__(self, destination: Destination, split: Split) -> None:
-        self._destination = destination
-        self._split = split
-        self._connection, self._dialect = destination.connect()
-        self._lanes: dict[str, Lane] = {}
-        self._sending: Lane | None = None
-        self._dirty: list[Dirty] = []
-        self._rows = self._bytes = 0
-        self._locked = False
-        self._owner = destination.owner
-        try:
-            with told("reading the checkpoint"):
-                self._seen = checkpoints.read(self._connection, destination.schema, self._owner, split.id)
-                self._connection.rollback()
-        except BaseException:
-            self._connection.close()
-            raise
-        self._sequence = self._seen.sequence if self._seen else 0
-
-    def write(self, batch: Batch) -> None:
-        with told(f"writing rows of {batch.table.name}"):
-            with about(batch.table):
-                lane = self._lane(batch.table)
-                self._sending = lane
-                self._sequence = lane.take(batch, self._sequence, time.time_ns() // 1_000_000)
-            if batch.ops is None:
-                return  # sent already
-            self._rows += batch.count
-            self._bytes += batch.size
-            if self._rows >= self._destination.parameters.batch_size or self._bytes >= SPILL_BYTES:
-                self._spill()
-
-    def alter(self, change: SchemaChange) -> None:
-        """Rows before the change are durable when this is called; it is in effect, and repeatable, when it returns."""
-        with about(change.after), told(f"following {change.kind}: {change.statement}"):
-            self._pause()
-            self._connection.rollback()
-            self._lanes.clear()
-            checkpoints.keep(
-                self._connection, self._destination.schema, self._owner, self._split.id, self._seen
-            )  # a run that was replaced must not truncate what the new one has written
-            follow(self._connection, self._dialect, change, self._destination.wish)
-
-    def last(self) -> Checkpoint | None:
-        return self._seen.checkpoint if self._seen else None
-
-    def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
-        new = Held(checkpoint, self._sequence)
-        try:
-            with told("writing rows"):
-                self._pause()
-                checkpoints.claim(self._connection, self._destination.schema, self._owner, new, self._seen)
-                self._apply()
-                kept = replace(checkpoint, refused=(*checkpoint.refused, *self._dirty))
-                checkpoints.refuse(self._connection, self._destination.schema, self._owner, kept)
-                self._connection.commit()
-        except BaseException:
-            with suppress(psycopg.Error):
-                self._connection.rollback()
-            raise
-        for lane in self._lanes.values():
-            lane.committed()
-        self._seen, self._locked = new, False
-        dirty, self._dirty = self._dirty, []
-        return dirty
-
-    def close(self) -> None:
-        if self._sending is not None:
-            self._sending.abandon()
-            self._sending = None
-        self._lanes.clear()
-        self._connection.close()
-
-    def _lane(self, table: Table) -> Lane:
-        """The lane of a table; another one when its columns are others than before."""
-        destination = self._destination
-        lane = self._lanes.get(table.name)
-        if lane is not None and lane.mapping.table == table:
-            self._pause(lane)
-            return lane
-        self._pause()
-        if lane is not None:
-            self._apply()
-        target = describe(self._connection, destination.relation(table))
-        if target is None:
-            raise BadConfig(f"There is no table {destination.relation(table)}. Start the task again to have it made.")
-        lane = Lane(self._connection, target, table, destination.append, destination.ignore)
-        self._lanes[table.name] = lane
-        return lane
-
-    def _spill(self) -> None:
-        """Send on what waits, and commit nothing: the transaction of the source has not ended yet."""
-        self._pause()
-        if not self._locked:
-            checkpoints.read(self._connection, self._destination.schema, self._owner, self._split.id, lock=True)
-            self._locked = True
-        self._apply()
-
-    def _pause(self, goes_on: Lane | None = None) -> None:
-        """Only one table at a time can have rows on their way, and while it has, nothing else is asked."""
-        lane = self._sending
-        if lane is not None and lane is not goes_on:
-            self._sending = None
-            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
-                lane.pause()
-
-    def _apply(self) -> None:
-        self._pause()
-        for lane in self._lanes.values():
-            if not lane.waits:
-                continue
-            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
-                self._dirty += lane.apply()
-        self._rows = self._bytes = 0

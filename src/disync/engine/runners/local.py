@@ -30,6 +30,10 @@ class Slot:
         return f"{os.uname().nodename}-{self.process.pid}" if self.process else ""
 
 
+_LEAN = {"MALLOC_ARENA_MAX": "2"}
+"""Each of the C library's arenas, up to eight for a core, keeps for itself what its threads have given back."""
+
+
 class LocalRunner:
     """Keeps `count` worker processes running; `command` starts one, and its name comes from its pid."""
 
@@ -42,13 +46,17 @@ class LocalRunner:
         died: list[tuple[str, str]] = []
         for slot in self._slots:
             if slot.process is not None and (code := slot.process.poll()) is not None:
-                died.append((slot.name, _ending(code)))
+                died.append((slot.name, ending(code)))
                 slot.process = None
             if slot.process is None and time.monotonic() - slot.started >= RESTART_SECONDS:
                 slot.started = time.monotonic()
-                slot.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+                slot.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, env=_LEAN | os.environ)
                 log.info("process started", name=slot.name)
         return died
+
+    @property
+    def count(self) -> int:
+        return len(self._slots)
 
     @property
     def alive(self) -> int:
@@ -69,5 +77,6 @@ class LocalRunner:
                 process.wait()
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """How a process ended, in words."""
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -19,7 +19,6 @@ from disync.services.data_sources import DataSources, Known
 from disync.services.precheck import Precheck
 from disync.services.solutions.tables import Asking, Targets, named
 from disync.store import deployments, solutions
-from disync.store import resource_groups as groups
 from disync.store.database import Store
 
 
@@ -97,8 +96,9 @@ class Checks:
             (f"{solution.place.removesuffix('.content')}.extend.resourceGroup", solution.group),
             ("$.offlineSyncConfig.resourceGroup", solution.node_group),
         ):
-            if group_ and groups.named(db, group_) is None:
-                warnings.append(f"{place}: {group_} is not known here; {resource_groups.DEFAULT} is used.")
+            here = f"{resource_groups.DEFAULT} is used."
+            if group_ and (text := resource_groups.absence(db, group_, here)) is not None:
+                warnings.append(f"{place}: {text}")
         names = [name for name, _ in solution.job.source.data_sources]
         return _Surroundings(warnings, self._data_sources.contents(db, workspace_id, names))
 

@@ -50,7 +50,7 @@ class Info:
 def detail(store: Store, caller: Caller, project_id: int, file_id: int) -> Detail:
     with store.read() as db:
         row = find(db, caller, project_id, file_id, Role.VISITOR)
-        facts = _facts(db, row)
+        facts = facts_of(db, row)
     extra = {"processType": row.process_type, "tableNum": row.table_num}
     return Detail(
         row.id,
@@ -72,12 +72,13 @@ def info(store: Store, caller: Caller, project_id: int, file_id: int) -> Info:
         row = find(db, caller, project_id, file_id, Role.VISITOR)
         if row.deleted:
             raise unknown(file_id)
-        facts = _facts(db, row)
+        facts = facts_of(db, row)
         found = steps.steps(facts, _figures(db, row, facts))
     return Info(row.id, row.creator, state.RUNS[state.status(facts)], found, facts.told)
 
 
-def _facts(db: Connection, row: Any) -> Facts:
+def facts_of(db: Connection, row: Any) -> Facts:
+    """`row`: the solution's."""
     task = row.realtime_id
     load, behind = solutions.load(db, task), checkpoints.failed(db, task)
     return state.facts(row, instances.get(db, task), load, solutions.begun(db, task), behind)

@@ -58,8 +58,8 @@ def named(db: Connection, workspace_id: int, wanted: str | None, solution: Solut
 
 
 def add(db: Connection, store: Store, caller: Caller, place: Place, values: Mapping[str, Any]) -> int:
-    """The solution's own file and that of its real-time task; `values` has `name`, `solution`, `task_param`, `group`
-    and `table_num`."""
+    """The solution's own file and that of its real-time task; `values` has `name`, `solution`, `task_param`, `group`,
+    `cu` and `table_num`."""
     workspace_id, solution, name = place.folder.workspace_id, values["solution"], values["name"]
     require_free(db, workspace_id, name)
     now = now_ms()
@@ -74,6 +74,7 @@ def add(db: Connection, store: Store, caller: Caller, place: Place, values: Mapp
         business_id=place.folder.business_id,
         content=solution.content,
         resource_group=values["group"],
+        cu=values["cu"],
         task_param=values["task_param"],
         **people,
     )

@@ -55,7 +55,7 @@ class Solutions:
                 def make() -> int:
                     place = place_of(db, workspace.id, param.folder, solution.own_flow, name)
                     values = {"name": name, "solution": solution, "task_param": wanted.param}
-                    values |= {"group": param.resource_group, "table_num": looked.table_num}
+                    values |= {"group": param.resource_group, "cu": param.cu, "table_num": looked.table_num}
                     return add(db, self._store, caller, place, values)
 
                 token = Token(workspace.id, "CreateDISyncTask", wanted.client_token, asked)
@@ -85,7 +85,8 @@ class Solutions:
             row = find(db, caller, project_id, file_id, Role.DEVELOPER)
             _require_same(row, version)
             self._require_same_places(db, row, solution)
-            self._put(db, caller, row, solution, {"task_param": param or row.task_param, "resource_group": group})
+            places = {"task_param": param or row.task_param, "resource_group": group, "cu": wanted.cu or row.cu}
+            self._put(db, caller, row, solution, places)
             solutions.change(db, file_id, table_num=checked.table_num)
             if not (runs and _wanted(db, row)):
                 return checked.warnings
@@ -179,6 +180,7 @@ def submit(db: Connection, caller: Caller, row: Any, solution: Solution, checked
         name=realtime.name,
         content=text,
         resource_group=row.resource_group or solution.group,
+        cu=row.cu,
         deployed_ms=now,
         deployer_id=caller.user_id,
     )

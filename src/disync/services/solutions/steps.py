@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -27,6 +28,15 @@ class Step:
     info: str
 
 
+class Stage(StrEnum):
+    """How far the load of one table is."""
+
+    WAIT = "WAIT"
+    LOAD = "LOAD"
+    LOADED = "LOADED"
+    FAIL = "FAIL"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The load of one table: parts it was cut into, how many are ended, rows written. `node`: the name of its file.
@@ -38,6 +48,14 @@ class Progress:
     rows: int
     node: str = ""
     reason: str = ""
+
+    @property
+    def stage(self) -> Stage:
+        if self.reason:
+            return Stage.FAIL
+        if self.ended == self.parts:
+            return Stage.LOADED
+        return Stage.LOAD if self.ended or self.rows else Stage.WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +152,15 @@ def _load(state: str, facts: Facts, figures: Figures) -> str:
 
 
 def _table(one: Progress, state: str) -> str:
-    if one.reason:
-        return FAIL
-    if one.ended == one.parts:
-        return SUCCESS
-    if one.ended or one.rows:
-        return state
-    return state if state in (FAIL, STOP) else WAIT
+    match one.stage:
+        case Stage.FAIL:
+            return FAIL
+        case Stage.LOADED:
+            return SUCCESS
+        case Stage.LOAD:
+            return state
+        case Stage.WAIT:
+            return state if state in (FAIL, STOP) else WAIT
 
 
 def _realtime(state: str, facts: Facts, figures: Figures) -> str:

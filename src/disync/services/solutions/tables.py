@@ -85,3 +85,7 @@ class Targets:
             return target.path[0] or schema, target.path[1]
         one = self._parameter.get("table")
         return schema, one if isinstance(one, str) and one else table.name
+
+    def name(self, table: Table) -> str:
+        """`schema.table`, or the table alone."""
+        return ".".join(filter(None, self.of(table)))

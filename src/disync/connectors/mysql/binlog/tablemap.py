@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from disync.connectors.mysql.binlog.cursor import Cursor
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
@@ -17,8 +18,10 @@ _NO_META = frozenset({TINY, SHORT, LONG, TIMESTAMP, LONGLONG, INT24, DATE, TIME,
 _ONE_BYTE = frozenset({FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, VECTOR, BLOB_COMPRESSED})
 _TWO_BYTES = frozenset({VARCHAR, BIT, NEWDECIMAL, ENUM, SET, STRING, VAR_STRING, VARCHAR_COMPRESSED})
 
-_NAMES, _SET_LABELS, _ENUM_LABELS = 4, 5, 6
-"""Optional fields: the columns' names, the members of each SET and of each ENUM (binlog_row_metadata=FULL)."""
+_UNSIGNED, _DEFAULT, _LISTED, _NAMES, _SET_LABELS, _ENUM_LABELS, _KEY, _PREFIXES = 1, 2, 3, 4, 5, 6, 8, 9
+_LABELS_DEFAULT, _LABELS_LISTED = 10, 11
+"""Optional fields. With binlog_row_metadata = MINIMAL: which numbers are unsigned, and the collations of texts. With
+FULL also the columns' names, the members of each SET and of each ENUM and their collations, and the primary key."""
 
 Labels = tuple[bytes, ...]
 
@@ -40,9 +43,25 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Collations:
+    """Numbers of collations, of the columns of some types: `most` is that of all whose place among them has no other in
+    `others`."""
+
+    most: int | None = None
+    others: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, place: int) -> int | None:
+        return self.others.get(place, self.most)
+
+
+@dataclass(frozen=True, slots=True)
 class TableMap:
     """`names` is None unless the server writes full metadata; then `enums` and `sets` have the members of each column
-    of these types, in the columns' order and their character sets."""
+    of these types, in the columns' order and their character sets, and `key` the places of the primary key's columns.
+
+    `unsigned`: one for each numeric column in order, as far as the log tells. `texts`: of columns of text and bytes;
+    `labels`: of ENUMs and SETs.
+    """
 
     id: int
     database: str
@@ -51,6 +70,11 @@ class TableMap:
     names: tuple[str, ...] | None
     enums: tuple[Labels, ...] = ()
     sets: tuple[Labels, ...] = ()
+    nullable: tuple[bool, ...] = ()
+    unsigned: tuple[bool, ...] = ()
+    texts: Collations = Collations()
+    labels: Collations = Collations()
+    key: tuple[int, ...] = ()
 
 
 def table_id(body: bytes) -> int:
@@ -73,11 +97,24 @@ def parse(body: bytes) -> TableMap:
     columns = tuple(_stored(code, meta) for code in codes)
     if meta.left:
         raise BrokenLog(f"Table {database}.{name} has metadata that does not fit its columns.")
-    cursor.skip((count + 7) // 8)
+    nullable = int.from_bytes(cursor.take((count + 7) // 8), "little")
     more = _more(cursor)
     names = _names(more[_NAMES], count) if _NAMES in more else None
-    enums, sets = (_labels(more[field]) if field in more else () for field in (_ENUM_LABELS, _SET_LABELS))
-    return TableMap(number, database, name, columns, names, enums, sets)
+    enums, sets = (_labels(more[one]) if one in more else () for one in (_ENUM_LABELS, _SET_LABELS))
+    return TableMap(
+        number,
+        database,
+        name,
+        columns,
+        names,
+        enums,
+        sets,
+        tuple(bool(nullable >> place & 1) for place in range(count)),
+        tuple(bool(byte >> 7 - bit & 1) for byte in more.get(_UNSIGNED, b"") for bit in range(8)),
+        _collations(more, _DEFAULT, _LISTED),
+        _collations(more, _LABELS_DEFAULT, _LABELS_LISTED),
+        _key(more, count),
+    )
 
 
 def _stored(code: int, meta: Cursor) -> Stored:
@@ -101,8 +138,8 @@ def _more(cursor: Cursor) -> dict[int, bytes]:
     """The optional fields."""
     found: dict[int, bytes] = {}
     while cursor.left:
-        field = cursor.uint(1)
-        found[field] = cursor.take(cursor.length())
+        number = cursor.uint(1)
+        found[number] = cursor.take(cursor.length())
     return found
 
 
@@ -112,6 +149,30 @@ def _names(data: bytes, count: int) -> tuple[str, ...]:
     if part.left:
         raise BrokenLog("The binary log names more columns than there are.")
     return names
+
+
+def _collations(more: Mapping[int, bytes], default: int, listed: int) -> Collations:
+    if listed in more:
+        return Collations(None, dict(enumerate(_numbers(more[listed]))))
+    if default not in more:
+        return Collations()
+    most, *others = _numbers(more[default]) or [0]
+    return Collations(most, dict(zip(others[::2], others[1::2], strict=False)))
+
+
+def _key(more: Mapping[int, bytes], count: int) -> tuple[int, ...]:
+    key = _numbers(more[_KEY]) if _KEY in more else _numbers(more.get(_PREFIXES, b""))[::2]
+    if any(place >= count for place in key):
+        raise BrokenLog("The binary log has a key of more columns than there are.")
+    return tuple(key)
+
+
+def _numbers(data: bytes) -> list[int]:
+    part = Cursor(data)
+    found = []
+    while part.left:
+        found.append(part.length())
+    return found
 
 
 def _labels(data: bytes) -> tuple[Labels, ...]:

@@ -1,0 +1,78 @@
+"""What a cluster offers, and what its runner asks of whoever knows which tasks are wanted: the services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Protocol
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the nodes of one resource group have in all. `names`: of the nodes, as the cluster has them."""
+
+    names: tuple[str, ...] = ()
+    cpus: float = 0.0
+    memory_bytes: int = 0
+
+    def __add__(self, other: Offer) -> Offer:
+        names, cpus = self.names + other.names, self.cpus + other.cpus
+        return Offer(names, cpus, self.memory_bytes + other.memory_bytes)
+
+    @property
+    def nodes(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a worker takes of its node, in the vendor's unit: one CU is one CPU and 4 GiB."""
+
+    cu: float = 0.5
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(self.cu * 4 * GIB)
+
+    def __str__(self) -> str:
+        return f"{self.cu:g} CPU and {self.cu * 4:g} GiB"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker works, and for which installation. `make` names the function that makes it from this."""
+
+    make: str
+    installation: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The workers of an installation: how many for each node of a group, and what each takes of it."""
+
+    make: str
+    installation: str
+    workers: int
+    size: Size
+
+    @property
+    def prefix(self) -> str:
+        """So begins the name of every actor of this installation."""
+        return f"{self.installation}/"
+
+    def post(self, group: str) -> Post:
+        return Post(self.make, self.installation, group)
+
+
+class Board(Protocol):
+    """Where it is written down who waits for what."""
+
+    def tell(self, offers: Mapping[str, Offer], staffed: Set[str]) -> None:
+        """What there is by resource group, and in which groups workers are up. Tasks of the others wait, and now say
+        for what."""
+
+    def away(self, cause: str) -> None:
+        """There is no cluster that could run anything."""

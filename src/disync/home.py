@@ -1,0 +1,64 @@
+"""What every process of an installation begins with: its log, its store, and the services over it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Set
+
+import structlog
+
+from disync.model.errors import BadConfig
+from disync.services import Services, open_services
+from disync.services.dispatch import StoreDispatch
+from disync.services.resource_groups import DEFAULT
+from disync.settings import Settings
+from disync.store.database import Store, open_store
+from disync.store.migrations import migrate
+from disync.store.vault import open_vault
+
+CLOCK_MS = 2000
+"""By how much the clocks of machines that share a store may differ: a lease is 10 s long."""
+
+
+def configure_logging() -> None:
+    """Logs go to standard error, one event a line; standard output is for what a script may read."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="timestamp=%(asctime)s level=%(levelname)s event=%(message)r"
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+def open_home(settings: Settings) -> tuple[Store, Services]:
+    """The store with its tables in place, and the services over it."""
+    store = open_store(settings.home, settings.store_url)
+    migrate(store)
+    return store, open_services(store, open_vault(settings.home, settings.key_file))
+
+
+def dispatch_of(
+    store: Store, services: Services, settings: Settings, groups: Set[str] = frozenset((DEFAULT,))
+) -> StoreDispatch:
+    """`groups`: the resource groups whose tasks are handed out; with the default one come those that are known to none
+    of them."""
+    return StoreDispatch(store, services.data_sources.contents, groups, DEFAULT in groups, settings.traced)
+
+
+def require_clock(store: Store) -> None:
+    """Raise BadConfig where this machine's clock is not the store's: leases are kept by both."""
+    ahead = store.ahead_ms()
+    if abs(ahead) > CLOCK_MS:
+        raise BadConfig(
+            f"This machine's clock is {abs(ahead) / 1000:.1f} s {'ahead of' if ahead > 0 else 'behind'} that of the "
+            f"store's machine, and may be {CLOCK_MS / 1000:.0f} s: set both by NTP."
+        )

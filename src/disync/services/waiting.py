@@ -1,0 +1,34 @@
+"""What a task waits for that should run: workers take those of the resource groups that they serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from disync.services.clock import now_ms
+from disync.services.resource_groups import DEFAULT
+from disync.store import deployments
+from disync.store import resource_groups as groups
+
+PATIENCE_MS = 5000
+"""A worker that serves the group takes a task within a second, or two; who waits for longer is told why."""
+
+
+def group_of(db: Connection, file_id: int) -> str:
+    """The group in which the task runs: the default one where it names none, or one that is not known."""
+    deployed = deployments.get(db, file_id)
+    named = deployed.resource_group if deployed is not None else None
+    return named if named and groups.named(db, named) is not None else DEFAULT
+
+
+def reason(db: Connection, row: Any) -> str | None:
+    """What a task that should run waits for, where no worker has taken it in time. `row`: its instance."""
+    waited = now_ms() - max(row.started_ms, row.lease_until_ms)
+    if waited < PATIENCE_MS:
+        return None
+    group = group_of(db, row.file_id)
+    return (
+        f"No worker of the resource group {group} has taken this task for {waited // 1000} s: start one "
+        f"(disync worker --group {group}), or move the task to another group."
+    )

@@ -1,0 +1,104 @@
+"""Keys that come when the rows are in: made, marked and finished with the table itself, whatever dies in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from place import PEOPLE, Place, changes, flush, load
+
+from disync.model.data import Column, Table
+from disync.model.run import Split
+from disync.model.types import Kind
+
+PAIRS = Table(
+    "pairs",
+    (Column("v", Kind.STRING), Column("b", Kind.BIGINT, nullable=False), Column("a", Kind.STRING, nullable=False)),
+    ("a", "b"),
+)
+KEYS = """
+SELECT array(SELECT attname::text FROM unnest(conkey) WITH ORDINALITY k(n, place) JOIN pg_attribute
+             ON attrelid = conrelid AND attnum = n ORDER BY place)
+FROM pg_constraint WHERE contype = 'p' AND conrelid = '{}'::regclass
+"""
+
+
+def keys(place: Place, table: str) -> list[str]:
+    found = place.run(KEYS.format(table))
+    return list(found[0][0]) if found else []
+
+
+def marked(place: Place, table: str) -> bool:
+    return place.run(f"SELECT obj_description('{table}'::regclass)")[0][0] is not None
+
+
+def test_the_key_comes_when_the_rows_are_in(place: Place) -> None:
+    writer = place.writer()
+    assert writer.prepare_load([PEOPLE, PAIRS]) == [PEOPLE, PAIRS]
+    assert keys(place, "people") == keys(place, "pairs") == []
+    assert marked(place, "people")
+    sink = writer.open(Split("part", PAIRS))
+    sink.write(load([("x", 1, "a"), ("y", 2, "a")], PAIRS))
+    assert flush(sink, split="part") == []
+    sink.keyed(PAIRS)
+    assert keys(place, "pairs") == ["a", "b"] and not marked(place, "pairs")
+    sink.write(changes(("U", ("z", 1, "a")), ("D", ("y", 2, "a")), table=PAIRS))
+    assert flush(sink, "2", split="part") == []
+    assert place.rows("pairs") == [("z", 1, "a")]
+
+
+def test_a_run_that_goes_on_knows_which_keys_are_missing(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE, PAIRS])
+    sink = writer.open(Split("part", PEOPLE))
+    sink.write(load([(1, "a")]))
+    flush(sink, split="part")
+    sink.keyed(PEOPLE)
+    assert place.writer().prepare_load([PEOPLE, PAIRS]) == [PAIRS]
+    # Who does not load has them all.
+    place.writer().prepare([PEOPLE, PAIRS])
+    assert keys(place, "pairs") == ["a", "b"]
+
+
+def test_a_key_that_was_made_by_hand_is_taken(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE])
+    place.run("ALTER TABLE people ADD PRIMARY KEY (id)")
+    sink = writer.open(Split("part", PEOPLE))
+    sink.keyed(PEOPLE)
+    sink.keyed(PEOPLE)
+    assert keys(place, "people") == ["id"] and not marked(place, "people")
+
+
+def test_rows_that_have_one_key_are_one_row_in_the_end(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE])
+    for number, split in enumerate(("one shard", "another")):
+        sink = writer.open(Split(split, PEOPLE))
+        sink.write(load([(1, split), (2 + number, split)]))
+        assert flush(sink, split=split) == []
+    sink.keyed(PEOPLE)
+    assert place.rows() == [(1, "another"), (2, "one shard"), (3, "another")]
+    assert keys(place, "people") == ["id"]
+
+
+def test_what_another_task_left_half_loaded_gets_its_key_at_once(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE])
+    sink = writer.open(Split("part", PEOPLE))
+    sink.write(load([(1, "old"), (2, "old")]))
+    flush(sink, split="part")
+    other = place.writer(owner="other")
+    assert other.prepare_load([PEOPLE]) == []
+    assert keys(place, "people") == ["id"]
+    sink = other.open(Split("part", PEOPLE))
+    sink.write(load([(1, "new")]))
+    assert flush(sink, split="part") == []
+    assert place.rows() == [(1, "new"), (2, "old")]
+
+
+def test_tables_without_a_key_and_those_that_are_there_wait_for_none(place: Place) -> None:
+    place.run("CREATE TABLE people (id bigint PRIMARY KEY, name text)")
+    bare = replace(PAIRS, keys=())
+    assert place.writer().prepare_load([PEOPLE, bare]) == []
+    assert not marked(place, "pairs")
+    assert place.writer(writeMode="insert", datasourceSchema="log").prepare_load([PEOPLE]) == []

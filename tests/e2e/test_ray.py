@@ -1,0 +1,323 @@
+"""Tasks on a Ray cluster of a head and two nodes: what they wait for, and that no row is lost, or comes twice into a
+target with transactions, whatever is killed. How long it takes to go on is printed (`pytest -s`)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import shop
+import test_crash
+from psycopg.conninfo import conninfo_to_dict
+from test_crash import check, total
+
+import mariadb
+import servers
+from ray_cluster import TOKEN, Cluster, cluster
+from waiting import until
+
+SEED = (Path(__file__).parents[1] / "golden" / "seed-process-content.json").read_text().rstrip("\n")
+SEEDS_GROUP = "group_219193793999490"
+PASSWORD = "st0re-s3cret"
+
+
+class Stage:
+    """A store and a cluster of their own, and the server between them."""
+
+    def __init__(self, home: Path, store: servers.PostgreSQL, ray: Cluster, stack: ExitStack) -> None:
+        self.home, self.store, self.ray, self.stack = home, store, ray, stack
+        self.environment = {"DISYNC_STORE_URL": store.url.replace("postgres@", f"postgres:{PASSWORD}@"), **ray.client}
+        self.service: servers.Service
+        self.world: shop.World
+        self.strikes = 0
+
+    def serve(self, datahub: bool = False) -> None:
+        where = ("--runner", "ray", "--ray-address", self.ray.address, "--workers", "1")
+        self.service = self.stack.enter_context(servers.disync(self.home, *where, datahub=datahub, **self.environment))
+
+    def node(self, name: str) -> None:
+        self.ray.node(name, *(("a", "group_default") if name == "one" else ("a", SEEDS_GROUP)))
+
+    def groups(self) -> dict[str, tuple[int, int]]:
+        """What ListResourceGroups tells: (status, nodes) of each."""
+        found = servers_client(self)("ListResourceGroups")["Data"]
+        return {one["Identifier"]: (one["Status"], one.get("Specs", {}).get("Nodes", 0)) for one in found}
+
+    def holder(self, file_id: str) -> psutil.Process | None:
+        """The process of the worker that has the task."""
+        with psycopg.connect(self.store.url) as connection:
+            row = connection.execute("SELECT worker FROM instance WHERE file_id = %s", (int(file_id),)).fetchone()
+        pid = int(row[0].split("-")[-2]) if row is not None and row[0] is not None else 0
+        return self.ray.actors().get(pid)
+
+    def moved(self, file_id: str, before: psutil.Process) -> bool:
+        now = self.holder(file_id)
+        return now is not None and now.pid != before.pid
+
+    @contextmanager
+    def recovering(self, what: str) -> Iterator[None]:
+        """Rows change all the while; at the end both sides are equal, and one more change has come through."""
+        self.strikes += 1
+        source, number, seed = self.world.source, 10_000_000 + self.strikes, 10 + self.strikes
+        writer = threading.Thread(target=shop.change, args=(source, seed, 150))
+        writer.start()
+        began = time.monotonic()
+        yield
+        source.run(f"INSERT INTO shop.orders VALUES ({number},'the last one',1,NULL)")
+        until(lambda: self.world.select(f"SELECT id FROM orders WHERE id={number}") != [], self.told, seconds=90)
+        seconds = time.monotonic() - began
+        writer.join()
+        until(lambda: self.world.rows() == self.world.truth(), self.told)
+        print(f"\n{what}: a change comes through {seconds:.1f} s after it")
+
+    def told(self) -> str:
+        """What may explain why something did not come to pass."""
+        return f"{self.service.log[-2000:]}\n{self.ray.log()[-2000:]}"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("home")
+    with ExitStack() as stack:
+        store = stack.enter_context(servers.postgres_server())
+        environment = {"DISYNC_STORE_URL": store.url.replace("postgres@", f"postgres:{PASSWORD}@")}
+        ray = stack.enter_context(cluster(DISYNC_KEY_FILE=str(home / "key"), **environment))
+        made = Stage(home, store, ray, stack)
+        made.serve(datahub=True)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[mariadb.MariaDB]:
+    with mariadb.mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def target(postgres_url: str) -> Iterator[str]:
+    with servers.database(postgres_url, "ray_target") as url:
+        yield url
+
+
+def refusal(home: Path, *options: str, **environment: str) -> str:
+    command = [sys.executable, "-m", "disync", "serve", "--port", "0", "--home", str(home), "--runner", "ray", *options]
+    env = servers.child_environment(**environment)
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    return ended.stderr
+
+
+def test_what_cannot_be_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    nowhere = {"DISYNC_STORE_URL": "postgresql://postgres@127.0.0.1:1/x"}
+    address = ("--ray-address", f"127.0.0.1:{servers.free_port()}")
+    assert "set DISYNC_STORE_URL=postgresql" in refusal(tmp_path, *address)
+    assert "--ray-address is HOST:PORT" in refusal(tmp_path, **nowhere)
+    assert "Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" in refusal(tmp_path, *address, **nowhere)
+
+
+def test_a_cluster_that_takes_anybody_is_refused(tmp_path: Path) -> None:
+    with cluster(RAY_AUTH_MODE="disabled") as open_:
+        open_.head()
+        given = {
+            "DISYNC_STORE_URL": "postgresql://postgres@127.0.0.1:1/x",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
+        }
+        assert "takes anybody who reaches it" in refusal(tmp_path, "--ray-address", open_.address, **given)
+
+
+def test_a_task_waits_for_the_cluster_then_for_its_group_and_runs(stage: Stage) -> None:
+    world = test_crash.World(stage.service, "numbers", group="a")
+
+    def waits(text: str) -> None:
+        until(lambda: text in str(world.task("GetDISyncInstanceInfo")["Data"]["Message"]), lambda: stage.service.log)
+        assert world.state() == "WAIT"
+
+    waits("Waiting for the cluster. The Ray cluster at 127.0.0.1")
+    stage.ray.head(RAY_gcs_storage="rocksdb", RAY_gcs_storage_path=str(stage.ray.folder / "gcs"))
+    waits("Waiting for a node of the resource group a: no node of the cluster offers rg_a")
+    world.publish(0, 3000)
+    stage.node("one")
+    until(lambda: world.state() == "RUN", lambda: stage.service.log, seconds=60)
+    until(lambda: total(world.arrived()) == 3000)
+    check(world, 3000, 0)
+    assert world.task("StopDISyncInstance")["Data"]["Status"] == "success"
+    until(lambda: world.state() == "PAUSE")
+
+
+def test_the_seeds_solution_waits_for_its_group_loads_and_follows(
+    stage: Stage, source: mariadb.MariaDB, postgres_database: str
+) -> None:
+    source.run("CREATE DATABASE IF NOT EXISTS seeds")
+    for table in ("t0", "t1"):
+        values = ",".join(f"({number},'name {number}')" for number in range(800))
+        source.run(f"CREATE TABLE seeds.{table} (id INT PRIMARY KEY, name VARCHAR(40))")
+        source.run(f"INSERT INTO seeds.{table} VALUES {values}")
+    client = servers_client(stage)
+    project = str(client("CreateProject", ProjectIdentifier="seeds", ProjectName="s")["Data"])
+    at = conninfo_to_dict(postgres_database)
+    url = f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}"
+    holo = {"jdbcUrl": url, "username": at["user"], "password": "", "tag": "public"}
+    for name, kind, content in (("mm", "mysql", source.content("seeds")), ("holo", "holo", holo)):
+        known = {"Name": name, "DataSourceType": kind, "Content": json.dumps(content), "EnvType": "1"}
+        client("CreateDataSource", ProjectId=project, Description="made by a test", **known)
+    solution = {"ProjectId": project, "TaskType": "DI_SOLUTION"}
+    created = client("CreateDISyncTask", TaskContent=SEED, **solution)["Data"]
+    text = f"No node of the cluster offers rg_{SEEDS_GROUP}: the task waits until one does."
+    assert any(text in warning for warning in created["Warnings"]), created
+    solution["FileId"] = str(created["FileId"])
+    for action in ("DeployDISyncTask", "StartDISyncInstance"):
+        assert client(action, **solution)["Data"]["Status"] == "success"
+
+    def digit() -> str:
+        return str(client("GetDISyncTask", **solution)["Data"]["SolutionDetail"]["Status"])
+
+    def message() -> str:
+        return f"{client('GetDISyncInstanceInfo', **solution)['Data'].get('Message')}\n{stage.told()}"
+
+    until(lambda: f"no node of the cluster offers rg_{SEEDS_GROUP}" in message(), message)
+    assert digit() == "8"
+    stage.node("two")
+    until(lambda: digit() == "0", message, seconds=90)
+    source.run(["UPDATE seeds.t0 SET name='changed' WHERE id % 7 = 0", "DELETE FROM seeds.t1 WHERE id % 11 = 0"])
+
+    def same() -> bool:
+        with psycopg.connect(postgres_database) as connection:
+            there = [
+                connection.execute(f"SELECT id, name FROM {t} ORDER BY id".encode()).fetchall() for t in ("t0", "t1")
+            ]
+        return there == [
+            [tuple(row) for row in source.run(f"SELECT id, name FROM seeds.{t} ORDER BY id")] for t in ("t0", "t1")
+        ]
+
+    until(same, message)
+    client("StopDISyncInstance", **solution)
+    until(lambda: digit() == "1", message)
+
+
+def servers_client(stage: Stage) -> Callable[..., dict[str, Any]]:
+    api = test_crash.Client(f"http://{stage.service.address}", *stage.service.key)
+    return lambda action, **parameters: api.call(test_crash.SPEC.operations[action], parameters)
+
+
+def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mariadb.MariaDB, target: str) -> None:
+    shop.stock(source)
+    stage.world = shop.World(stage.service, source, target, "a")
+    until(
+        lambda: stage.groups() == {"group_default": (0, 1), "a": (0, 2), SEEDS_GROUP: (0, 1)},
+        lambda: str(stage.groups()),
+    )
+    until(lambda: stage.world.rows() == stage.world.truth(), stage.told)
+
+
+def test_an_actor_is_killed(stage: Stage) -> None:
+    before = held(stage)
+    with stage.recovering("an actor killed"):
+        before.kill()
+        until(lambda: stage.moved(stage.world.file_id, before))
+
+
+def test_a_frozen_actor_is_fenced_when_it_wakes(stage: Stage) -> None:
+    before = held(stage)
+    before.suspend()
+    try:
+        with stage.recovering("an actor frozen"):
+            until(lambda: stage.moved(stage.world.file_id, before), stage.told)
+    finally:
+        with_suppressed(before.resume)
+    until(lambda: not before.is_running() or stage.holder(stage.world.file_id) != before)
+    assert stage.world.rows() == stage.world.truth()
+
+
+def held(stage: Stage) -> psutil.Process:
+    until(lambda: stage.holder(stage.world.file_id) is not None and stage.world.state() == "RUN", stage.told)
+    holder = stage.holder(stage.world.file_id)
+    assert holder is not None
+    return holder
+
+
+def with_suppressed(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except psutil.NoSuchProcess:
+        return
+
+
+def home_of(stage: Stage, process: psutil.Process) -> str:
+    """The node on which an actor is."""
+    return next(name for name, node in stage.ray.nodes.items() if process in node.children(""))
+
+
+def test_a_raylet_is_killed_and_its_node_comes_back(stage: Stage) -> None:
+    before = held(stage)
+    name = home_of(stage, before)
+    with stage.recovering("a raylet killed"):
+        stage.ray.nodes[name].kill_raylet()
+        until(lambda: stage.moved(stage.world.file_id, before), stage.told, seconds=60)
+    until(lambda: not before.is_running())
+    stage.ray.nodes[name].kill()
+    stage.node(name)
+    until(lambda: stage.groups()["a"] == (0, 2), stage.told)
+
+
+def test_the_api_server_is_killed_and_finds_the_workers_again(stage: Stage) -> None:
+    before = held(stage)
+    stage.service.process.send_signal(signal.SIGKILL)
+    stage.service.process.wait()
+    with stage.recovering("the API server killed"):
+        stage.serve()
+        stage.world.service = stage.service
+        stage.world.api = test_crash.Client(f"http://{stage.service.address}", *stage.service.key)
+    assert stage.holder(stage.world.file_id) == before, "the worker has gone on meanwhile"
+
+
+def test_the_store_is_stopped_and_started(stage: Stage) -> None:
+    held(stage)
+
+    def ended() -> int:
+        return sum(stage.ray.log().count(text) for text in ("run ends", "leases could not be renewed"))
+
+    before = ended()
+    with stage.recovering("the store killed until the run has stopped itself"):
+        stage.store.kill()
+        try:
+            until(lambda: ended() > before, seconds=60)
+        finally:
+            stage.store.start()
+
+
+def test_the_whole_cluster_is_lost_and_built_again(stage: Stage) -> None:
+    held(stage)
+    with stage.recovering("the whole cluster lost"):
+        for node in stage.ray.nodes.values():
+            node.kill()
+        until(lambda: stage.world.state() == "WAIT", stage.told)
+        stage.ray.head()
+        stage.node("one")
+    stage.node("two")
+
+
+def test_no_secret_is_in_what_ray_keeps_and_writes(stage: Stage) -> None:
+    files = [path for path in stage.ray.folder.rglob("*") if path.is_file()]
+    assert any("rocksdb" in str(path) or "gcs" in path.parts for path in files)
+    secrets = (PASSWORD, mariadb.PASSWORD, TOKEN, (stage.home / "key").read_text().strip())
+    for path in files:
+        text = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in text], path
+
+
+def test_a_server_that_stops_takes_its_workers_along(stage: Stage) -> None:
+    assert stage.ray.actors()
+    servers.stop(stage.service.process)
+    until(lambda: not stage.ray.actors(), lambda: str(stage.ray.actors()))

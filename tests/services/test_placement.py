@@ -1,0 +1,105 @@
+"""Which tasks a worker of a group is given on a cluster, what the others wait for, and which groups are listed."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import update
+from test_dispatch import JOB, ROOT, services, state  # noqa: F401
+
+from disync.engine.placement import GIB, Offer, Size
+from disync.services import Services, resource_groups
+from disync.services.dispatch import StoreDispatch
+from disync.services.instances import State
+from disync.services.placement import StoreBoard
+from disync.services.tasks import Wanted
+from disync.store import instances
+from disync.store.schema import resource_group
+
+ONE = Offer(("n",), 4.0, 16 * GIB)
+
+
+def of_group(services: Services, name: str, group: str = "") -> int:  # noqa: F811
+    param = f'{{"ResourceGroup":"{group}"}}' if group else None
+    file_id = services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", JOB, name, param)).file_id
+    services.tasks.deploy(ROOT, 10000, file_id)
+    services.instances.start(ROOT, 10000, file_id, None)
+    return file_id
+
+
+def serving(services: Services, *groups: str) -> StoreDispatch:  # noqa: F811
+    return StoreDispatch(services.store, lambda *_: {}, frozenset(groups), others=False)
+
+
+def claims(dispatch: StoreDispatch) -> set[int]:
+    found: set[int] = set()
+    while (task := dispatch.claim("w")) is not None:
+        found.add(task.id)
+    return found
+
+
+@pytest.fixture
+def board(services: Services) -> StoreBoard:  # noqa: F811
+    return StoreBoard(services.store, Size(0.5))
+
+
+def test_a_worker_of_a_cluster_takes_the_tasks_of_its_group_alone(services: Services) -> None:  # noqa: F811
+    mine, other = of_group(services, "a", "here"), of_group(services, "b", "there")
+    none, default = of_group(services, "c"), of_group(services, "d", "group_default")
+    assert claims(serving(services, "here")) == {mine}
+    assert claims(serving(services, "group_default", "")) == {none, default}
+    assert claims(serving(services, "there")) == {other}
+
+
+def test_a_task_says_what_it_waits_for_until_it_need_not(services: Services, board: StoreBoard) -> None:  # noqa: F811
+    file_id = of_group(services, "a", "here")
+    board.away("The Ray cluster at 10.0.0.1:6379 does not answer.")
+    text = "Waiting for the cluster. The Ray cluster at 10.0.0.1:6379 does not answer."
+    assert state(services, file_id) == (State.WAIT, text)
+    board.tell({"there": ONE}, {"there"})
+    text = "Waiting for a node of the resource group here: no node of the cluster offers rg_here."
+    assert state(services, file_id) == (State.WAIT, text)
+    board.tell({"here": ONE + ONE}, {"there"})
+    text = (
+        "Waiting for a worker of the resource group here: none is up yet; each takes 0.5 CPU and 2 GiB of one of the "
+        "nodes that offer rg_here (2)."
+    )
+    assert state(services, file_id) == (State.WAIT, text)
+    board.tell({"here": ONE}, {"here"})
+    assert state(services, file_id) == (State.WAIT, None)
+
+
+def test_the_cause_of_a_failure_stays_told_where_workers_are_up(services: Services, board: StoreBoard) -> None:  # noqa: F811
+    file_id = of_group(services, "a", "here")
+    with services.store.write() as db:
+        instances.say(db, file_id, "Unreachable: nobody answers")
+    board.tell({"here": ONE}, {"here"})
+    assert state(services, file_id) == (State.WAIT, "Unreachable: nobody answers")
+
+
+def listed(services: Services) -> dict[str, int | None]:  # noqa: F811
+    rows = services.resource_groups.list(ROOT, None, None)
+    return {row.identifier: row.nodes if resource_groups.told(row) else None for row in rows}
+
+
+def test_groups_are_listed_as_the_cluster_has_them(services: Services, board: StoreBoard) -> None:  # noqa: F811
+    services.resource_groups.create("kept")
+    of_group(services, "a", "wanted")
+    assert listed(services) == {"group_default": None, "kept": None}
+    board.tell({"here": ONE + ONE, "wanted": ONE}, set())
+    assert listed(services) == {"group_default": 0, "kept": None, "here": 2, "wanted": 1}
+    board.tell({"group_default": ONE}, set())
+    assert listed(services) == {"group_default": 1, "kept": None, "wanted": 0}, "one that a task names stays in sight"
+    with services.store.write() as db:
+        db.execute(update(resource_group).values(seen_ms=0))
+    assert set(listed(services).values()) == {None}, "what was told long ago is not told"
+
+
+def test_a_group_that_no_node_offers_is_warned_of(services: Services, board: StoreBoard) -> None:  # noqa: F811
+    def warned(name: str, group: str) -> list[str]:
+        param = f'{{"ResourceGroup":"{group}"}}'
+        return services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", JOB, name, param)).warnings
+
+    assert warned("a", "here") == ["TaskParam.ResourceGroup: here is not known here; the task runs in group_default."]
+    board.tell({"there": ONE}, set())
+    text = "TaskParam.ResourceGroup: No node of the cluster offers rg_here: the task waits until one does."
+    assert (warned("b", "here"), warned("c", "there")) == ([text], [])
