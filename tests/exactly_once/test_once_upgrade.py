@@ -34,6 +34,7 @@ LATER = {
     "0010": [f"resource_group.{column}" for column in ("nodes", "cpus", "memory_bytes", "seen_ms")],
     "0011": ["instance_worker", "instance_free"],
     "0012": ["file.cu", "deployment.cu"],
+    "0013": ["omitted_column"],
 }
 INDEXES = {"file_solution", "instance_worker", "instance_free"}
 """What each revision has brought: tables, indexes, and columns after a dot."""

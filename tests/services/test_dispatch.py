@@ -211,6 +211,22 @@ def test_refused_rows_are_counted_and_kept(services: Services, dispatch: StoreDi
     assert ledger.save(mark("4", task.epoch), dirty, Tally(rows_dirty=1)) == 2
 
 
+def test_what_targets_go_without_is_remembered_from_run_to_run(services: Services, dispatch: StoreDispatch) -> None:
+    file_id = started(services)
+    first = dispatch.ledger(run(dispatch))
+    first.omit("t", {"a", "b"})
+    first.omit("u", {"c"})
+    first.omit("t", {"b"})
+    first.omit("u", frozenset())
+    assert first.omitted() == {"t": {"b"}}
+    dispatch.worker_died("w1", "killed by SIGKILL")
+    lapse(services, file_id)
+    second = dispatch.ledger(run(dispatch, "w2"))
+    assert second.omitted() == {"t": {"b"}}
+    with pytest.raises(Fenced):
+        first.omit("t", {"d"})
+
+
 def test_stop_and_start_resume_and_a_start_time_begins_anew(services: Services, dispatch: StoreDispatch) -> None:
     file_id = started(services)
     for param, start, kept in ((None, Start(), True), ('{"startTime":"latest"}', Start("latest"), False)):

@@ -59,6 +59,12 @@ class Ledger(Protocol):
     def changed(self, change: SchemaChange, policy: Policy, outcome: str) -> None:
         """The source's schema has changed, and this is what came of it. After a crash the same may be told again."""
 
+    def omitted(self) -> Mapping[str, frozenset[str]]:
+        """By table of the source, the columns that its target goes without."""
+
+    def omit(self, table: str, columns: Set[str]) -> None:
+        """The target of this table goes without these columns, and no others. Told again after a crash."""
+
     def asked(self) -> Sequence[Kept]:
         """The refused rows whose replay is asked for, in the order of their requests, then of their ids."""
 
@@ -75,6 +81,7 @@ class Notebook:
         self._load: list[Split] = []
         self._left: set[str] = set()
         self._failed: dict[str, str] = {}
+        self._omitted: dict[str, frozenset[str]] = {}
         self.dirty: list[Dirty] = []
         self.changes: list[tuple[SchemaChange, Policy, str]] = []
         self.flows: list[Flow] = []
@@ -140,6 +147,14 @@ class Notebook:
     def changed(self, change: SchemaChange, policy: Policy, outcome: str) -> None:
         with self._lock:
             self.changes.append((change, policy, outcome))
+
+    def omitted(self) -> Mapping[str, frozenset[str]]:
+        with self._lock:
+            return dict(self._omitted)
+
+    def omit(self, table: str, columns: Set[str]) -> None:
+        with self._lock:
+            self._omitted[table] = frozenset(columns)
 
     def asked(self) -> Sequence[Kept]:
         with self._lock:

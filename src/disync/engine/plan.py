@@ -106,13 +106,14 @@ def plan(task: Task, without: frozenset[str] = frozenset()) -> Pipeline:
     shared = next((f for f in reader.formats if f in writer.formats), None)
     setting = job.setting
     parallel = setting.concurrent or PARALLEL
-    return Pipeline(reader, _transform(job), writer, shared, parallel, setting.bytes_per_second, task.start, without)
+    transform, pace = _transform(job, task.confirmed), setting.bytes_per_second
+    return Pipeline(reader, transform, writer, shared, parallel, pace, task.start, without)
 
 
-def _transform(job: Job) -> Transform:
+def _transform(job: Job, lenient: bool) -> Transform:
     source, target = (next((name for name, _ in step.data_sources), "") for step in (job.source, job.target))
     try:
-        return Transform(TableMappings(read(job.target.parameter), source, target))
+        return Transform(TableMappings(read(job.target.parameter), source, target), lenient)
     except BadConfig as error:
         raise BadConfig(f"{job.target.place}.parameter.{error}") from error
 

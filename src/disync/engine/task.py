@@ -19,6 +19,7 @@ import structlog
 from disync.engine.ahead import Ahead
 from disync.engine.chosen import take_up
 from disync.engine.delay import Delay, longest
+from disync.engine.following import Following
 from disync.engine.joining import Joining
 from disync.engine.late_keys import LateKeys
 from disync.engine.ledger import Ledger
@@ -29,8 +30,7 @@ from disync.engine.replay import Replay
 from disync.engine.split_run import SplitRun
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
-from disync.model.ddl import Policy
-from disync.model.errors import DdlRefused, DirtyLimit, Fenced, Misfit, NeedsConfirmation, TaskError
+from disync.model.errors import DirtyLimit, Fenced, Misfit, NeedsConfirmation, TaskError
 from disync.model.run import Checkpoint, Split, Start, Tally, Task
 
 log = structlog.get_logger()
@@ -65,6 +65,7 @@ class Run:
         self._failure: BaseException | None = None
         self._joins = joins
         self._joining = Joining(pipeline, task, ledger)
+        self._following = Following(self, pipeline, task, ledger, self._joining)
         self._keys = LateKeys((), (), pipeline.writer.open)
         self._quiet: dict[str, Position | None] = {}
         """The streams, and where they are durable."""
@@ -121,6 +122,7 @@ class Run:
     def _ready_to_go(self) -> Mapping[str, Checkpoint]:
         for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
             log.warning(warning, task=self._task.id)
+        self._following.begin()
         self._prepare()
         take_up(self._pipeline, self._task, self._ledger)
         return self._begin()
@@ -258,7 +260,7 @@ class Run:
         with Ahead(reader.changes(split, checkpoint.position), f"ahead-{split.id}") as events:
             SplitRun(self, split, sink, checkpoint.position).take_all(events)
 
-    # What a SplitRun or a Replay asks of its run.
+    # What a SplitRun, a Replay or Following asks of its run.
 
     @property
     def epoch(self) -> int:
@@ -309,55 +311,22 @@ class Run:
         return self._pipeline.transform.batch(batch)
 
     def followed(self, change: SchemaChange) -> SchemaChange | None:
-        """What the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""
-        policy = self._policy(change)
-        if policy is not Policy.NORMAL:
-            self._ledger.changed(change, policy, "stops the task" if policy is Policy.CRITICAL else "not followed")
-        if policy is Policy.CRITICAL:
-            raise DdlRefused(
-                f"{change.kind} of {change.before.name} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
-                "Make the target fit, and start the task with another policy for this kind.",
-                [change.before.name],
-            )
-        if policy is not Policy.IGNORE:
-            log.warning(
-                "schema change", task=self._task.id, kind=change.kind, policy=policy, statement=change.statement[:1000]
-            )
-        if policy is not Policy.NORMAL:
-            return None
-        mapped = self._pipeline.transform.change(change)
-        if mapped is None:
-            self._ledger.changed(change, policy, "not followed, as other tables have the same target")
-        elif self._joining.loads_anew(change):
-            self._ledger.changed(change, policy, "its table is loaded anew")
-            self._begin_anew()
-            return None
-        elif change.unknown and change.kind != "CREATETABLE":
-            self._ledger.changed(change, policy, "not followed, as its rows are not told")
-            return None
-        for one in (change, *change.together):
-            self._belongs(one)
-        return mapped
+        return self._following.followed(change)
 
-    def _belongs(self, change: SchemaChange) -> None:
+    def altered(self, change: SchemaChange) -> None:
+        self._following.altered(change)
+
+    def belongs(self, change: SchemaChange) -> None:
         known = {split.table.name for split in self._load}
         if change.kind in ("CREATETABLE", "RENAMETABLE") and self._pipeline.loads and change.after.name not in known:
             told = self._joining.belongs(change.after)
             self._ended.add(told.id)
             self._load.append(told)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """End in good order, so that another run begins."""
         self.joining = True
         self.stop()
-
-    def altered(self, change: SchemaChange) -> None:
-        """The target has followed."""
-        lacking = f", but rows that were there have null in {', '.join(change.unfilled)}" if change.unfilled else ""
-        self._ledger.changed(change, self._policy(change), f"followed{lacking}")
-
-    def _policy(self, change: SchemaChange) -> Policy:
-        return self._task.ddl.get(change.kind, Policy.WARNING)
 
     def acknowledge(self, split: Split, upto: Position) -> None:
         if isinstance(self._pipeline.reader, ChangeReader) and split.endless:
@@ -390,4 +359,4 @@ class Run:
             and isinstance(reader, ChangeReader)
             and all(at is not None and reader.near(at, position) for at in self._quiet.values())
         ):
-            self._begin_anew()
+            self.begin_anew()

@@ -25,8 +25,11 @@ _WHOLE_TABLE = frozenset({"DROPTABLE", "TRUNCATETABLE", "RENAMETABLE", "DROPCOLU
 class Transform:
     """Pure but for the clock: the same rows become the same rows. Threads of one run share it."""
 
-    def __init__(self, mappings: TableMappings) -> None:
+    def __init__(self, mappings: TableMappings, lenient: bool = False) -> None:
+        """`lenient`: targets may be without any column: somebody has said so."""
         self._mappings = mappings
+        self._lenient = lenient
+        self._omitted: dict[str, frozenset[str]] = {}
         self._routes: dict[Table, Route] = {}
         self._merged: frozenset[str] = frozenset()
 
@@ -34,8 +37,13 @@ class Transform:
         """One a table, for all tables of a run. BadConfig where two would meet in one target by mistake."""
         found = self._mappings.routes(tables)
         self._merged = frozenset(route.target.name for route in found if route.merged)
-        self._routes = {route.source: route for route in found}
+        self._routes = {}
         return found
+
+    def omit(self, table: str, columns: frozenset[str]) -> None:
+        """The target of this table of the source goes without these columns, and no others."""
+        self._omitted[table] = columns
+        self._routes = {source: route for source, route in self._routes.items() if source.name != table}
 
     def batch(self, batch: Batch, again: bool = False) -> Batch:
         """Rows for the target; maybe none of them. `again`: they are written once more (`Reader.reread`)."""
@@ -62,8 +70,14 @@ class Transform:
         found = self._routes.get(table)
         if found is None:
             route = self._mappings.route(table) if table.columns else self._bare(table)
-            found = self._routes[table] = replace(route, merged=route.target.name in self._merged)
+            target = replace(route.target, columns=tuple(self._excused(table, one) for one in route.target.columns))
+            found = replace(route, target=target, merged=route.target.name in self._merged)
+            self._routes[table] = found
         return found
+
+    def _excused(self, table: Table, column: Column) -> Column:
+        without = self._lenient or column.name in self._omitted.get(table.name, ())
+        return replace(column, optional=True) if without else column
 
     def _bare(self, table: Table) -> Route:
         """Of a table that is gone only the name counts."""

@@ -17,7 +17,10 @@ Position = NewType("Position", str)
 @dataclass(frozen=True, slots=True)
 class Column:
     """`length` in characters (STRING) or bytes (BYTES); `precision` and `scale` of a DECIMAL in digits, `precision`
-    of a TIME, DATETIME or TIMESTAMP in digits of a second's fraction. None: not limited, or not known."""
+    of a TIME, DATETIME or TIMESTAMP in digits of a second's fraction. None: not limited, or not known.
+
+    `optional`: a target that has no such column goes without it: the source has none any more, or the change that
+    brought it was not followed. That any other one is not there is an error."""
 
     name: str
     kind: Kind
@@ -26,6 +29,7 @@ class Column:
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,15 @@ class StoreLedger:
                 db, self._task.id, Kind.DDL, f"{change.kind}: {outcome}", table, position=change.position, **detail
             )
 
+    def omitted(self) -> Mapping[str, frozenset[str]]:
+        with self._store.read() as db:
+            return checkpoints.omitted(db, self._task.id)
+
+    def omit(self, table: str, columns: Set[str]) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            checkpoints.omit(db, self._task.id, table, columns)
+
     def failed(self) -> Mapping[str, str]:
         with self._store.read() as db:
             return checkpoints.failed(db, self._task.id)

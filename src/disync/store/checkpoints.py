@@ -1,4 +1,5 @@
-"""Rows of `checkpoint`, `load_split` and `failed_table`: how far a task is durable in its target, table by table."""
+"""Rows of `checkpoint`, `load_split`, `failed_table` and `omitted_column`: how far a task is durable in its target,
+table by table."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from disync.model.data import Position, Table
 from disync.model.run import Checkpoint, Split
-from disync.store.schema import checkpoint, failed_table, load_split
+from disync.store.schema import checkpoint, failed_table, load_split, omitted_column
 
 _CHUNK = 500
 
@@ -40,6 +41,7 @@ def forget(db: Connection, file_id: int) -> None:
     db.execute(delete(checkpoint).where(checkpoint.c.file_id == file_id))
     db.execute(delete(load_split).where(load_split.c.file_id == file_id))
     db.execute(delete(failed_table).where(failed_table.c.file_id == file_id))
+    db.execute(delete(omitted_column).where(omitted_column.c.file_id == file_id))
 
 
 def put_load(db: Connection, file_id: int, splits: Sequence[Split], targets: Mapping[str, str]) -> None:
@@ -125,6 +127,23 @@ def retry(db: Connection, file_id: int, tables: Collection[str] | None = None) -
         db.execute(delete(failed_table).where(of_task, failed_table.c.table_name.in_(some))).rowcount
         for some in _pieces(tables)
     )
+
+
+def omitted(db: Connection, file_id: int) -> dict[str, frozenset[str]]:
+    """By table, the columns that its target goes without."""
+    found: dict[str, frozenset[str]] = {}
+    for row in db.execute(select(omitted_column).where(omitted_column.c.file_id == file_id)):
+        found[row.table_name] = found.get(row.table_name, frozenset()) | {row.column_name}
+    return found
+
+
+def omit(db: Connection, file_id: int, table: str, columns: Collection[str]) -> None:
+    """The target of this table goes without these columns, and no others."""
+    of_table = (omitted_column.c.file_id == file_id) & (omitted_column.c.table_name == table)
+    db.execute(delete(omitted_column).where(of_table))
+    if columns:
+        rows = [{"file_id": file_id, "table_name": table, "column_name": column} for column in sorted(columns)]
+        db.execute(insert(omitted_column), rows)
 
 
 def _of_tables(file_id: int, tables: Collection[str]) -> Iterator[ColumnElement[bool]]:

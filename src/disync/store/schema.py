@@ -313,6 +313,15 @@ failed_table = Table(
     _ms("at_ms"),
 )
 
+# Columns of a table of the source that its target goes without: what brought them was not followed.
+omitted_column = Table(
+    "omitted_column",
+    metadata,
+    Column("file_id", ForeignKey("file.id"), primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("column_name", Text, primary_key=True),
+)
+
 failover = Table(
     "failover",
     metadata,

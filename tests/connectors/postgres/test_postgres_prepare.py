@@ -100,6 +100,11 @@ def test_c93_names_that_become_one_are_refused(place: Place) -> None:
         place.sink(Table("t", columns))
 
 
+def test_c93_names_that_the_server_has_taken_are_refused(place: Place) -> None:
+    with pytest.raises(BadConfig, match="Table t has columns named as PostgreSQL names its own: ctid, xmin"):
+        place.sink(Table("t", (Column("xmin", Kind.STRING), Column("ctid", Kind.STRING))))
+
+
 def test_c90_two_tables_into_one_are_refused(place: Place) -> None:
     with pytest.raises(BadConfig, match="Several tables"):
         place.sink(PEOPLE, replace(PEOPLE, name="others"), table="one")

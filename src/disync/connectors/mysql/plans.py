@@ -70,7 +70,9 @@ def plan(map_: TableMap, shape: Shape, doubtful: bool, grown: bool, written: Seq
         )
     table = shape.table
     if natives != shape.natives:
-        table = replace(table, columns=tuple(column_of(native) for native in natives), keys=_keys(map_, natives, table))
+        now = {native.name for native in shape.natives}
+        columns = tuple(replace(column_of(native), optional=native.name not in now) for native in natives)
+        table = replace(table, columns=columns, keys=_keys(map_, natives, table))
     return Plan(shape.place, table, natives, map_.columns)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.connection import Connection
 from disync.connectors.postgres.sql import literal, quote
-from disync.connectors.postgres.target import Dialect, Wish, keys_of, make
+from disync.connectors.postgres.target import Dialect, Wish, keys_of, lacking, make
 from disync.connectors.postgres.types import ColumnType, misfit, type_of
 from disync.model.data import Column, SchemaChange, Table
 from disync.model.errors import BadConfig
@@ -27,7 +27,8 @@ def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish:
     before, after = wish(change.before), wish(change.after)
     match kind:
         case "CREATETABLE":
-            make(connection, after, dialect)
+            # Seen once more, it may have columns that came later: the log tells of them, and rows must find them.
+            make(connection, replace(after, lenient=True), dialect)
         case "DROPTABLE":
             connection.execute(f"DROP TABLE IF EXISTS {before.relation}".encode())
         case "TRUNCATETABLE":
@@ -41,7 +42,7 @@ def follow(connection: Connection, dialect: Dialect, change: SchemaChange, wish:
 
 def _rename_table(connection: Connection, before: Wish, after: Wish) -> None:
     """A run that began after the source's renaming and before ours has made an empty table of that name: it goes."""
-    if before.relation == after.relation or describe(connection, before.relation) is None:
+    if before.relation.place == after.relation.place or describe(connection, before.relation) is None:
         return
     if describe(connection, after.relation) is not None:
         if connection.execute(f"SELECT 1 FROM {after.relation} LIMIT 1".encode()).fetchone():
@@ -61,6 +62,8 @@ def _columns(connection: Connection, dialect: Dialect, change: SchemaChange, aft
         if target.find(new) is None and target.find(old) is not None
     ]
     target = _after_renames(target, renamed)
+    if error := lacking(replace(after, table=_stayed(change, renamed)), target):
+        raise error
     actions += _dropped(change, renamed, target)
     constants = {n: value for n, value in _constants(change, after).items() if target.find(n) is None}
     actions += _added_and_modified(dialect, change, renamed, target, constants if dialect.fills else {})
@@ -80,6 +83,14 @@ def _renamed(before: Table, after: Table) -> dict[str, str]:
     gone = [name for name in old_names if name not in new_names]
     come = [name for name in new_names if name not in old_names]
     return dict(zip(gone, come, strict=False))
+
+
+def _stayed(change: SchemaChange, renamed: dict[str, str]) -> Table:
+    """The table with those columns alone that the target has to have already. Of a change of a table that was read in
+    its new shape nobody knows which these are."""
+    was = {renamed.get(column.name, column.name).lower() for column in change.before.columns}
+    known = change.before.columns != change.after.columns
+    return replace(change.after, columns=tuple(c for c in change.after.columns if known and c.name.lower() in was))
 
 
 def _after_renames(target: Target, renamed: dict[str, str]) -> Target:
@@ -106,6 +117,8 @@ def _added_and_modified(
     for column in change.after.columns:
         found, was = target.find(column.name), old.get(column.name.lower())
         kind = type_of(column, dialect.numeric_digits)
+        if found is None and column.optional and was is not None:
+            continue  # it did not come with this change
         if found is None:
             default = constants.get(column.name)
             actions.append(f"ADD COLUMN {quote(column.name)} {kind}{f' DEFAULT {default}' if default else ''}")

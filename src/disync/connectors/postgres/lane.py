@@ -57,10 +57,7 @@ class Lane:
                 self._copying.send(mapped.rows)
             return sequence + changes_in(batch.ops) if batch.ops else sequence + batch.count
         if self._changes is None:
-            raise BadConfig(
-                f"Changes of {batch.table.name} cannot be repeated, as it has no key. Give it a primary key, or set "
-                "`writeMode` to insert, which appends every change as a row."
-            )
+            raise self._without_key(batch.table)
         if self._loads or self._refused:
             self._dirty += self.apply()
         self._dirty += mapped.refused
@@ -114,6 +111,17 @@ class Lane:
     def _folder(self) -> Fold | None:
         mapping = self.mapping
         return Fold(len(mapping.columns), mapping.key_places, mapping.compared, self._ignore) if mapping.keys else None
+
+    def _without_key(self, table: Table) -> BadConfig:
+        if table.keys:
+            return BadConfig(
+                f"The key of {table.name} is ({', '.join(table.keys)}), which {self._target.relation} does not keep "
+                "unique. Give it that primary key and start the task again."
+            )
+        return BadConfig(
+            f"Changes of {table.name} cannot be repeated, as it has no key. Give it a primary key, or set `writeMode` "
+            "to insert, which appends every change as a row."
+        )
 
     def _take(self, changes: Fold, lines: bytes, ops: bytes | None) -> None:
         for row in changes.take(lines, ops):

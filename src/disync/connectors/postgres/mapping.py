@@ -59,7 +59,7 @@ class Mapping:
         self._count = pack("!h", len(names) + (len(CHANGE_COLUMNS) if append else 0))
         self.columns = (*names, *(column.name for column in CHANGE_COLUMNS)) if append else tuple(names)
         self.whole = {c.name for c in target.columns if not c.generated}.issubset(self.columns)
-        self._relation = f"{target.relation.schema}.{target.relation.name}"
+        self._relation = ".".join(target.relation.place)
         self._as_they_lie = (
             not append
             and [feed.place for feed in self._feeds] == list(range(len(table.columns)))

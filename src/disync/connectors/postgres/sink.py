@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import psycopg
@@ -17,6 +17,7 @@ from disync.connectors.postgres.checkpoint import Held
 from disync.connectors.postgres.connection import about, told
 from disync.connectors.postgres.destination import Destination, Link
 from disync.connectors.postgres.lane import Lane
+from disync.connectors.postgres.target import lacking
 from disync.model.connector import Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
@@ -152,6 +153,9 @@ class PostgresSink(Sink):
             raise BadConfig(
                 f"There is no table {destination.relation(table)}: have it loaded again (RetryDISyncTables)."
             )
+        # A log tells of a column before its first row. What is read of a table may be ahead of the log.
+        if self._split.endless and (lacks := lacking(destination.wish(table), target)):
+            raise lacks
         lane = Lane(self._connection, target, table, destination.append, destination.ignore)
         self._lanes[table.name] = lane
         return lane
@@ -169,7 +173,7 @@ class PostgresSink(Sink):
         lane = self._sending
         if lane is not None and lane is not goes_on:
             self._sending = None
-            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
+            with self._writing(lane):
                 lane.pause()
 
     def _apply(self) -> None:
@@ -177,6 +181,17 @@ class PostgresSink(Sink):
         for lane in self._lanes.values():
             if not lane.waits:
                 continue
-            with about(lane.mapping.table), told(f"writing rows of {lane.mapping.table.name}"):
+            with self._writing(lane):
                 self._dirty += lane.apply()
         self._rows = self._bytes = 0
+
+    @contextmanager
+    def _writing(self, lane: Lane) -> Iterator[None]:
+        table = lane.mapping.table
+        with about(table), told(f"writing rows of {table.name}"):
+            try:
+                yield
+            except psycopg.errors.UndefinedColumn as error:
+                self._connection.rollback()
+                target = describe(self._connection, self._destination.relation(table))
+                raise (target and lacking(self._destination.wish(table), target)) or error from error

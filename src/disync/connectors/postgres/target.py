@@ -152,6 +152,29 @@ def _keyless(wish: Wish, keys: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def lacking(wish: Wish, target: Target) -> Misfit | None:
+    """Why the rows to come, which have columns that the target has not, cannot be written."""
+    gone = [column for column in wish.columns if target.find(column.name) is None and not column.optional]
+    if not gone:
+        return None
+    adding = "; ".join(_adding(wish, column) for column in gone[:_SHOWN])
+    return Misfit(
+        f"Rows of {wish.table.name} have {_named(gone)}, which {wish.relation} has not, or not any more: {adding}. "
+        "Then start the task again. A column that was dropped comes back empty: to fill it, have the table loaded "
+        "again (RetryDISyncTables).",
+        [wish.table.name],
+    )
+
+
+def _named(columns: Sequence[Column]) -> str:
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return f"{'column' if len(columns) == 1 else 'columns'} {', '.join(c.name for c in columns[:_SHOWN])}{more}"
+
+
+def _adding(wish: Wish, column: Column) -> str:
+    return f"ALTER TABLE {wish.relation} ADD COLUMN {quote(column.name)} {type_of(column)}"
+
+
 def _misfit(wish: Wish, target: Target) -> Misfit | None:
     problems = _problems(wish, target)
     if not problems:
@@ -221,9 +244,17 @@ def _creation(wish: Wish, dialect: Dialect) -> Iterator[str]:
             yield sql.comment_on(wish.relation, column.name, column.comment)
 
 
+_TAKEN = frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"})
+
+
 def _names_differ(wish: Wish) -> None:
     """The server cuts long names without a word; two that become one must not pass for one column."""
     names = [fitted(column.name) for column in wish.columns]
+    if taken := sorted(_TAKEN.intersection(names)):
+        raise BadConfig(
+            f"Table {wish.table.name} has columns named as PostgreSQL names its own: {', '.join(taken)}. Rename them "
+            "in the source, or leave the table out."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadConfig(
@@ -239,13 +270,10 @@ def _problems(wish: Wish, target: Target) -> list[str]:
     fed: set[str] = set()
     for column in wish.columns:
         found = target.find(column.name)
-        if found is None and wish.lenient:
+        if found is None and (wish.lenient or column.optional):
             log.warning("postgres.column_missing", table=str(wish.relation), column=column.name)
         elif found is None:
-            problems.append(
-                f"it has no column {column.name}: ALTER TABLE {wish.relation} ADD COLUMN {quote(column.name)} "
-                f"{type_of(column)}"
-            )
+            problems.append(f"it has no column {column.name}: {_adding(wish, column)}")
         else:
             fed.add(found.name)
             problems += _column_problems(wish, column, found)

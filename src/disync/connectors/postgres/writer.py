@@ -156,8 +156,7 @@ class PostgresWriter(Writer):
             raise
 
     def place(self, table: Table) -> str:
-        relation = self._destination.relation(table)
-        return f"{relation.schema}.{relation.name}"
+        return ".".join(self._destination.relation(table).place)
 
     def dataset(self, table: Table) -> Dataset:
         address, relation = self._destination.address, self._destination.relation(table)
