@@ -21,7 +21,7 @@ from datahub.exceptions import (
 from datahub.models import BlobRecord, CursorType, FieldType, RecordSchema, TupleRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from signed import BATCH, JSON, PROTOBUF, send
+from signed import BATCH, JSON, PROTOBUF, act, send
 
 from datahub import DataHub
 from disync.connectors.datahub.wire import batch, frame, protobuf
@@ -52,13 +52,13 @@ def test_every_answer_has_a_request_id_and_a_refusal_a_sentence(hub: LocalDataHu
 @pytest.mark.parametrize(
     "change",
     [
-        {"secret": "other"},
-        {"access_id": "nobody"},
-        {"access_id": "nöbody"},
-        {"date": ""},
-        {"date": "yesterday"},
-        {"date": formatdate(1_700_000_000, usegmt=True)},
-        {"date": formatdate(4_000_000_000, usegmt=True)},
+        {"key": ("id", "other")},
+        {"key": ("nobody", "secret")},
+        {"key": ("nöbody", "secret")},
+        {"headers": {"Date": ""}},
+        {"headers": {"Date": "yesterday"}},
+        {"headers": {"Date": formatdate(1_700_000_000, usegmt=True)}},
+        {"headers": {"Date": formatdate(4_000_000_000, usegmt=True)}},
     ],
 )
 def test_who_does_not_sign_rightly_is_not_let_in(hub: LocalDataHub, change: dict[str, Any]) -> None:
@@ -176,30 +176,23 @@ def test_calls_that_cannot_be(
 @pytest.mark.parametrize("content_type", [PROTOBUF, BATCH])
 @pytest.mark.parametrize("body", [b"", b"DHUB", b"\x00" * 40, frame.wrap(b"\xff\xff"), frame.wrap(b"\x0a\x02\x0a\x05")])
 def test_binary_bodies_that_are_none(hub: LocalDataHub, shard: str, content_type: str, body: bytes) -> None:
-    headers = {"x-datahub-request-action": "pub"}
-    answer = send(hub.endpoint, "POST", shard, body, content_type=content_type, headers=headers)
-    assert refused(answer) == (400, "MalformedRecord")
+    assert refused(act(hub.endpoint, shard, "pub", content_type, body)) == (400, "MalformedRecord")
 
 
 def test_batch_records_are_put_by_shard(hub: LocalDataHub, shard: str) -> None:
     body = frame.wrap(protobuf.encode_binary_put([batch.encode([Entry((b"x",))], None)]))
-    headers = {"x-datahub-request-action": "pub"}
-    answer = send(hub.endpoint, "POST", shard.removesuffix("/0"), body, content_type=BATCH, headers=headers)
-    assert refused(answer) == (400, "InvalidOperation")
+    assert refused(act(hub.endpoint, shard.removesuffix("/0"), "pub", BATCH, body)) == (400, "InvalidOperation")
 
 
 def test_limits_of_a_put(hub: LocalDataHub, client: DataHub, shard: str, project: str) -> None:
-    pub = {"x-datahub-request-action": "pub"}
     large = frame.wrap(protobuf.encode_put([Entry((bytes(MAX_BODY),))]))
-    answer = send(hub.endpoint, "POST", shard, large, content_type=PROTOBUF, headers=pub)
+    answer = act(hub.endpoint, shard, "pub", PROTOBUF, large)
     assert refused(answer) == (400, "InvalidParameter")
     assert "larger than" in answer.json()["ErrorMessage"]
     many = frame.wrap(protobuf.encode_put([Entry((b"x",))] * (MAX_RECORDS + 1)))
-    answer = send(hub.endpoint, "POST", shard, many, content_type=PROTOBUF, headers=pub)
-    assert refused(answer) == (400, "InvalidParameter")
+    assert refused(act(hub.endpoint, shard, "pub", PROTOBUF, many)) == (400, "InvalidParameter")
     bomb = frame.wrap(protobuf.encode_binary_put([batch.encode([Entry((bytes(8 << 20),))], None)]))
-    answer = send(hub.endpoint, "POST", shard, bomb, content_type=BATCH, headers=pub)
-    assert refused(answer) == (400, "MalformedRecord")
+    assert refused(act(hub.endpoint, shard, "pub", BATCH, bomb)) == (400, "MalformedRecord")
     assert client.get_cursor(project, "t", "0", CursorType.LATEST).sequence == -1
 
 
@@ -208,18 +201,17 @@ def test_the_largest_put_of_one_protocol_can_be_passed_on_in_another(
 ) -> None:
     """Small records grow when they are stored as BATCH; what a get delivers must still be a legal put."""
     client.create_blob_topic(project, "u", 1, 3, "")
-    pub, sub = {"x-datahub-request-action": "pub"}, {"x-datahub-request-action": "sub"}
     fields = [FieldType.STRING] * 60
     client.create_tuple_topic(project, "v", 1, 3, RecordSchema.from_lists([f"f{n}" for n in range(60)], fields), "")
     wide = f"/projects/{project}/topics/v/shards/0"
     body = frame.wrap(protobuf.encode_put([Entry((b"x",) * 60)] * MAX_RECORDS))
     assert len(body) < MAX_BODY
-    assert send(hub.endpoint, "POST", wide, body, content_type=PROTOBUF, headers=pub).status_code == 200
+    assert act(hub.endpoint, wide, "pub", PROTOBUF, body).status_code == 200
     cursor = client.get_cursor(project, "v", "0", CursorType.OLDEST).cursor
     count = 0
     while True:
         get = frame.wrap(protobuf.encode_get(cursor, MAX_RECORDS))
-        answer = send(hub.endpoint, "POST", wide, get, content_type=BATCH, headers=sub)
+        answer = act(hub.endpoint, wide, "sub", BATCH, get)
         reply = protobuf.decode_blocks(frame.unwrap(answer.content))
         if not reply.blocks or count >= MAX_RECORDS:
             break
@@ -227,7 +219,7 @@ def test_the_largest_put_of_one_protocol_can_be_passed_on_in_another(
         cursor = reply.next_cursor
         for block in reply.blocks:
             put = frame.wrap(protobuf.encode_binary_put([block.data]))
-            assert send(hub.endpoint, "POST", wide, put, content_type=BATCH, headers=pub).status_code == 200
+            assert act(hub.endpoint, wide, "pub", BATCH, put).status_code == 200
     assert count == MAX_RECORDS
 
 
@@ -265,10 +257,9 @@ def test_a_record_that_is_broken_inside_can_be_stepped_over(
     shard = f"/projects/{project}/topics/t/shards/0"
     record = bytearray(batch.unpack(batch.encode([Entry((b"a longer text",))], _wire(schema)))[0])
     record[28:36] = slot
-    headers = {"x-datahub-request-action": "pub"}
     body = frame.wrap(protobuf.encode_binary_put([batch.pack([bytes(record)])]))
     client.put_records(project, "t", [TupleRecord(schema=schema, values=["before"])])
-    assert send(hub.endpoint, "POST", shard, body, content_type=BATCH, headers=headers).status_code == 200
+    assert act(hub.endpoint, shard, "pub", BATCH, body).status_code == 200
     client.put_records(project, "t", [TupleRecord(schema=schema, values=["after"])])
     cursor = client.get_cursor(project, "t", "0", CursorType.OLDEST).cursor
     result = client.get_tuple_records(project, "t", "0", schema, cursor, 10)
@@ -312,8 +303,7 @@ def test_nothing_makes_it_fail(
     hub: LocalDataHub, shard: str, content_type: str, action: str, body: bytes, tail: str
 ) -> None:
     path = shard.removesuffix("/0") + tail
-    headers = {"x-datahub-request-action": action}
-    assert send(hub.endpoint, "POST", path, body, content_type=content_type, headers=headers).status_code < 500
+    assert act(hub.endpoint, path, action, content_type, body).status_code < 500
 
 
 def test_what_is_no_http_does_not_stop_it(hub: LocalDataHub) -> None:
