@@ -26,6 +26,8 @@ from disync.model.run import Limits, Task
 SECONDS = 30.0
 """How long a test waits for what must come."""
 
+ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
+"""For `Pair.task`: the target follows whatever changes a table of the source."""
 
 _NUMBER = itertools.count(1)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pair import Pair, Running
+from pair import ALL, Pair, Running
 
-from disync.model.ddl import BUILT_IN, Policy
+from disync.model.ddl import Policy
 from disync.model.errors import BadConfig
-
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
 
 
 def _made(pair: Pair) -> None:

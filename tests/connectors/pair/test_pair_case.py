@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pair import Pair, made
+from pair import ALL, Pair, made
 
 import mariadb
-from disync.model.ddl import BUILT_IN, Policy
 from disync.model.errors import BadConfig
 from disync.native import pgcopy
 
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
 TABLE = "(id INT PRIMARY KEY, v VARCHAR(30))"
 
 

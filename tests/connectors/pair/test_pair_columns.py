@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from pair import Pair
-
-from disync.model.ddl import BUILT_IN, Policy
-
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
+from pair import ALL, Pair
 
 TABLE = ("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, c INT)", "INSERT INTO t VALUES (1, 1, 2, 3), (2, 4, 5, 6)")
 

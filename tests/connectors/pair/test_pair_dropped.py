@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pair import Pair
+from pair import ALL, Pair
 
-from disync.model.ddl import BUILT_IN, Policy
+from disync.model.ddl import Policy
 from disync.model.errors import DdlRefused
 
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
 TABLES = ("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "CREATE TABLE u (id INT PRIMARY KEY)")
 ROWS = ("INSERT INTO t VALUES (1, 1), (2, 2)", "INSERT INTO u VALUES (1)")
 

@@ -8,14 +8,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from pair import Pair
+from pair import ALL, Pair
 
 from disync.connectors.postgres.sink import PostgresSink
 from disync.model.data import SchemaChange
-from disync.model.ddl import BUILT_IN, Policy
+from disync.model.ddl import Policy
 from disync.model.errors import DdlRefused, Unreachable
-
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))"
 FILL = "INSERT INTO t SELECT seq, 'first' FROM seq_1_to_500"

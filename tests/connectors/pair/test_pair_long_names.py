@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pair import Pair
+from pair import ALL, Pair
 
-from disync.model.ddl import BUILT_IN, Policy
 from disync.model.errors import BadConfig
 
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
 FIRST, SECOND = "n" * 63 + "a", "n" * 63 + "b"
 
 

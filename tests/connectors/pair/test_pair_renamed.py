@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pair import Pair
+from pair import ALL, Pair
 
 from disync.connectors.mysql.binlog.errors import NotServed
-from disync.model.ddl import BUILT_IN, Policy
-
-ALL = dict.fromkeys(BUILT_IN, Policy.NORMAL)
+from disync.model.ddl import Policy
 
 TABLES = (
     "CREATE TABLE a (id INT PRIMARY KEY, v VARCHAR(20))",
