@@ -114,6 +114,11 @@ class Host:
         hosted = self._hosted
         return hosted is not None and not hosted.gate.dead and not hosted.gate.frozen and hosted.thread.is_alive()
 
+    @property
+    def saves(self) -> int:
+        """How many positions all runs together have saved."""
+        return len(self._saved)
+
     def deal(self, blow: Blow, calm: threading.Lock) -> threading.Event:
         """Set once it has struck. A server is killed while `calm` is held: not while its schema changes."""
         if blow.what == "kill -9":

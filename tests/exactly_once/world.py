@@ -112,10 +112,11 @@ class World:
         self._until(lambda: self._witness.tick_there() >= tick, f"the target has followed up to tick {tick}")
 
     def _thaw(self) -> None:
-        """What was frozen may hold locks that the new run waits for: then it goes on first."""
-        before = self._witness.tick_there()
+        """What was frozen may hold locks that the new run waits for, and who looks at the table behind it: then it goes
+        on first."""
+        before = self._host.saves
         with suppress(TimeoutError):
-            self._until(lambda: self._witness.tick_there() > before + 2, "the new run has come on", 0.5)
+            self._until(lambda: self._host.saves > before + 2, "the new run has come on", 0.5)
         self._host.thaw()
 
     def _compare(self) -> None:
