@@ -152,15 +152,17 @@ def station(folder: Path, *options: str, **environment: str) -> Iterator[Station
 def stop(process: subprocess.Popen[str]) -> None:
     """SIGTERM; a process that takes longer than it may is killed, and that is an error."""
     process.terminate()
+    late = False
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        late = True
         process.kill()
         process.wait()
-        raise RuntimeError(f"process {process.pid} did not stop within {STOP_SECONDS} s of SIGTERM") from None
-    finally:
-        if process.stdout is not None:
-            process.stdout.close()
+    if process.stdout is not None:
+        process.stdout.close()
+    if late:  # not in the handler, so that what went wrong before is told along
+        raise RuntimeError(f"process {process.pid} did not stop within {STOP_SECONDS} s of SIGTERM")
 
 
 def postgres_folder() -> Path:

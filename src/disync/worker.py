@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Set
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 SERVER_SECONDS = 60.0
 """How long a worker waits for a server to have set the store up, or to have brought it to this release."""
 LOOK_SECONDS = 0.5
+END_SECONDS = 10.0
+"""The most that a worker takes which was asked to stop. Only a store that neither answers nor refuses takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,7 @@ class WorkerOptions:
 
 def work(settings: Settings, options: WorkerOptions) -> None:
     """Host runs until SIGTERM or SIGINT; they then flush and end, and go on elsewhere."""
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    stopped = _asked_to_stop()
     with ExitStack() as stack:
         store = open_store(settings.home, settings.store_url)
         stack.callback(store.close)
@@ -62,10 +63,7 @@ def work(settings: Settings, options: WorkerOptions) -> None:
         # A name that no other has, also where each container calls its only process 1.
         name = f"{os.uname().nodename}-{token_hex(3)}-{os.getpid()}"
         worker = Worker(name, dispatch_of(store, services, settings, options.groups))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
-        if stopped.is_set():
-            return
+        _stop_when(stopped, worker)
         if options.health is not None:
             answers = {"/healthz": lambda: worker.well, "/readyz": lambda: worker.ready}
             port = stack.enter_context(telling(*options.health, answers))
@@ -102,12 +100,34 @@ def _services(store: Store, settings: Settings, stopped: threading.Event) -> Ser
 
 def attend(settings: Settings, parent: int) -> None:
     """A worker of `disync serve`: hosts runs until SIGTERM, or until the server is gone."""
+    stopped = _asked_to_stop()
     store, services = open_home(settings)
     worker = Worker(f"{os.uname().nodename}-{os.getpid()}", dispatch_of(store, services, settings))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+    _stop_when(stopped, worker)
     worker.work(parent)
     store.close()
+
+
+def _asked_to_stop() -> threading.Event:
+    """Set by SIGTERM or SIGINT."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
+
+
+def _stop_when(stopped: threading.Event, worker: Worker) -> None:
+    """The worker stops, and its process ends even if a store holds it up: no run writes without a lease, and what one
+    saves late is refused."""
+
+    def stop() -> None:
+        stopped.wait()
+        worker.stop()
+        time.sleep(END_SECONDS)
+        log.error("the store does not answer: this worker ends without it", worker=worker.name)
+        os._exit(1)
+
+    threading.Thread(target=stop, name="stop", daemon=True).start()
 
 
 @click.command()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import urllib3
 from test_crash import World, check, total, until
@@ -135,6 +136,7 @@ def test_a_worker_whose_store_answers_no_more_ends_its_runs_by_itself(
             until(lambda: holds(first, world))
             world.publish(0, 1000)
             until(lambda: total(world.arrived()) == 1000)
+            until(lambda: rests(environment["DISYNC_STORE_URL"]))
             between.silence()
             with servers.station(tmp_path / "b", *FAR, **environment) as second:
                 until(lambda: "leases could not be renewed" in first.log and "run ends" in first.log)
@@ -144,6 +146,28 @@ def test_a_worker_whose_store_answers_no_more_ends_its_runs_by_itself(
                 world.publish(2000, 3000)
                 until(lambda: total(world.arrived()) == 3000)
                 check(world, 3000, 1)
+
+
+def rests(store: str) -> bool:
+    """Whether no position has been saved for a second: a run that waits for the answer to that cannot end by itself."""
+    with psycopg.connect(store) as session:
+        row = session.execute("SELECT max(updated_ms) < extract(epoch FROM now()) * 1000 - 1000 FROM checkpoint")
+        return bool(row.fetchone() == (True,))
+
+
+def test_a_worker_whose_store_answers_no_more_ends_when_it_is_asked(
+    service: servers.Service, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    store = urllib3.util.parse_url(environment["DISYNC_STORE_URL"])
+    with proxy(store.port or 0) as between:
+        cut = {**environment, "DISYNC_STORE_URL": store._replace(port=between.port).url}
+        with servers.station(tmp_path / "a", *FAR, **cut) as first:
+            until(lambda: answers(first, "/readyz") == 200)
+            between.silence()
+            until(lambda: answers(first, "/readyz") == 503)
+            first.process.terminate()
+            assert first.process.wait(servers.STOP_SECONDS) == 1
+            assert "the store does not answer: this worker ends without it" in first.log
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ class Worker:
         return self._name
 
     def stop(self) -> None:
-        """Ask every run to flush and end; `work` returns when they have. Safe in a signal handler."""
+        """Ask every run to flush and end; `work` returns when they have. Not for signal handlers, which may come while
+        the lock is held that this takes."""
         self._stop.set()
 
     def work(self, parent: int | None = None) -> None:
