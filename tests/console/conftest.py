@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from visiting import Visit
 
 import servers
@@ -22,6 +22,7 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         raise RuntimeError("Chromium is not installed: run `make test`, or `scripts/install dev`")
+    expect.set_options(timeout=SECONDS * 1000)  # a busy machine takes its time
     with sync_playwright() as playwright:
         # The sandbox needs rights that a test machine's user does not always have; all it shows is our own page.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
