@@ -84,7 +84,8 @@ class Cluster:
     @property
     def client(self) -> dict[str, str]:
         """What a server needs in its environment to join it."""
-        return {name: value for name, value in self.environment.items() if name.startswith("RAY_AUTH_")}
+        own = ("RAY_AUTH_", "RAY_USE_TLS", "RAY_TLS_")
+        return {name: value for name, value in self.environment.items() if name.startswith(own)}
 
     def head(self, **environment: str) -> Node:
         """Offers nothing; the API's server joins through it."""
