@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from crash import Gate, gated
@@ -68,9 +68,45 @@ class ApartSink(Sink):
         self._inner.close()
 
 
-class ApartWriter(Writer):
-    def __init__(self, inner: Writer, rows_first: bool) -> None:
-        self._inner, self._rows_first = inner, rows_first
+class CarelessSink(Sink):
+    """Once, when it has been at work for a while, it writes the changes of a table so many times."""
+
+    keeps_checkpoint = True
+    AFTER = 20
+
+    def __init__(self, inner: Sink, times: int) -> None:
+        self._inner, self._times = inner, times
+        self._writes = 0
+
+    def write(self, batch: Batch) -> None:
+        self._writes += batch.ops is not None
+        careless = self._writes > self.AFTER and batch.ops is not None and batch.table.name != "tick"
+        for _ in range(self._times if careless else 1):
+            self._inner.write(batch)
+        self._writes = -1_000_000 if careless else self._writes
+
+    def alter(self, change: SchemaChange) -> None:
+        self._inner.alter(change)
+
+    def last(self) -> Checkpoint | None:
+        return self._inner.last()
+
+    def flush(self, checkpoint: Checkpoint) -> list[Dirty]:
+        return self._inner.flush(checkpoint)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class BrokenWriter(Writer):
+    """`broken`: what becomes of each sink."""
+
+    def __init__(self, inner: Writer, broken: Callable[[Sink], Sink]) -> None:
+        self._inner, self._broken = inner, broken
+
+    @property
+    def appends(self) -> bool:
+        return self._inner.appends
 
     def check(self) -> list[str]:
         return self._inner.check()
@@ -79,7 +115,7 @@ class ApartWriter(Writer):
         self._inner.prepare(tables)
 
     def open(self, split: Split) -> Sink:
-        return ApartSink(self._inner.open(split), self._rows_first)
+        return self._broken(self._inner.open(split))
 
     def close(self) -> None:
         self._inner.close()
@@ -99,4 +135,13 @@ class Apart(Part):
 
     def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
         behind = gated(pipeline, gate)
-        return replace(behind, writer=ApartWriter(behind.writer, self._rows_first))
+        return replace(behind, writer=BrokenWriter(behind.writer, lambda sink: ApartSink(sink, self._rows_first)))
+
+
+class Careless(Part):
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
+        behind = gated(pipeline, gate)
+        return replace(behind, writer=BrokenWriter(behind.writer, lambda sink: CarelessSink(sink, self._times)))
