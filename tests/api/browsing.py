@@ -9,20 +9,12 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
 
+from calling import Reply
+
 import servers
 
 
-@dataclass(frozen=True)
-class Page:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["content-type"] == "application/json;charset=utf-8"
-        return json.loads(self.body)
-
+class Page(Reply):
     @property
     def refusal(self) -> tuple[int, str]:
         assert set(self.json) == {"RequestId", "HostId", "Code", "Message", "Recommend"}

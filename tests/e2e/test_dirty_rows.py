@@ -23,12 +23,6 @@ ROWS = 400
 MANY = 120
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 @pytest.fixture
 def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
     stock(source, ROWS)

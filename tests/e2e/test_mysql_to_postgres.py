@@ -14,12 +14,6 @@ import mariadb
 import servers
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 @pytest.fixture
 def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
     stock(source)

@@ -99,12 +99,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def target(postgres_url: str) -> Iterator[str]:
     with servers.database(postgres_url, "ray_target") as url:
         yield url

@@ -24,12 +24,6 @@ ROWS = 500
 _NUMBER = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 @pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest, server: servers.Service) -> Iterator[Client]:
     client = Client(request.param, server)

@@ -19,12 +19,6 @@ import servers
 from waiting import until
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[servers.Service]:
     with servers.disync(tmp_path, datahub=False) as found:

@@ -21,12 +21,6 @@ from disync.store import dirty
 from disync.store.database import open_store
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 def stock_both(source: mariadb.MariaDB) -> None:
     """Orders by their numbers, and names by themselves."""
     stock(source)

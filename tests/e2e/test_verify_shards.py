@@ -22,12 +22,6 @@ from waiting import until
 SHARDS = ("orders_1", "orders_2", "orders_3")
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
-        yield server
-
-
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[servers.Service]:
     with servers.disync(tmp_path, datahub=False) as found:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import urllib3
 from test_crash import World, check, total, until
 
 import servers
-from tcp_proxy import proxy
+from tcp_proxy import Proxy, proxy
 
 FAR = ("--group", "far")
 
@@ -124,28 +125,35 @@ def test_a_worker_that_comes_later_is_given_tasks_before_one_that_has_some_and_a
                 check(world, 200, 1)
 
 
+@contextmanager
+def cut_off(folder: Path, environment: dict[str, str]) -> Iterator[tuple[servers.Station, Proxy]]:
+    """A worker of the group `far`, and what lies between it and its store."""
+    store = urllib3.util.parse_url(environment["DISYNC_STORE_URL"])
+    with proxy(store.port or 0) as between:
+        there = {**environment, "DISYNC_STORE_URL": store._replace(port=between.port).url}
+        with servers.station(folder, *FAR, **there) as station:
+            yield station, between
+
+
 def test_a_worker_whose_store_answers_no_more_ends_its_runs_by_itself(
     service: servers.Service, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """As behind a network that was cut: every connection stays open, and nothing comes."""
-    store = urllib3.util.parse_url(environment["DISYNC_STORE_URL"])
-    with proxy(store.port or 0) as between:
-        cut = {**environment, "DISYNC_STORE_URL": store._replace(port=between.port).url}
-        with servers.station(tmp_path / "a", *FAR, **cut) as first:
-            world = World(service, "cut", group="far")
-            until(lambda: holds(first, world))
-            world.publish(0, 1000)
-            until(lambda: total(world.arrived()) == 1000)
-            until(lambda: rests(environment["DISYNC_STORE_URL"]))
-            between.silence()
-            with servers.station(tmp_path / "b", *FAR, **environment) as second:
-                until(lambda: "leases could not be renewed" in first.log and "run ends" in first.log)
-                world.publish(1000, 2000)
-                until(lambda: holds(second, world) and total(world.arrived()) == 2000)
-                between.speak()
-                world.publish(2000, 3000)
-                until(lambda: total(world.arrived()) == 3000)
-                check(world, 3000, 1)
+    with cut_off(tmp_path / "a", environment) as (first, between):
+        world = World(service, "cut", group="far")
+        until(lambda: holds(first, world))
+        world.publish(0, 1000)
+        until(lambda: total(world.arrived()) == 1000)
+        until(lambda: rests(environment["DISYNC_STORE_URL"]))
+        between.silence()
+        with servers.station(tmp_path / "b", *FAR, **environment) as second:
+            until(lambda: "leases could not be renewed" in first.log and "run ends" in first.log)
+            world.publish(1000, 2000)
+            until(lambda: holds(second, world) and total(world.arrived()) == 2000)
+            between.speak()
+            world.publish(2000, 3000)
+            until(lambda: total(world.arrived()) == 3000)
+            check(world, 3000, 1)
 
 
 def rests(store: str) -> bool:
@@ -158,16 +166,13 @@ def rests(store: str) -> bool:
 def test_a_worker_whose_store_answers_no_more_ends_when_it_is_asked(
     service: servers.Service, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    store = urllib3.util.parse_url(environment["DISYNC_STORE_URL"])
-    with proxy(store.port or 0) as between:
-        cut = {**environment, "DISYNC_STORE_URL": store._replace(port=between.port).url}
-        with servers.station(tmp_path / "a", *FAR, **cut) as first:
-            until(lambda: answers(first, "/readyz") == 200)
-            between.silence()
-            until(lambda: answers(first, "/readyz") == 503)
-            first.process.terminate()
-            assert first.process.wait(servers.STOP_SECONDS) == 1
-            assert "the store does not answer: this worker ends without it" in first.log
+    with cut_off(tmp_path / "a", environment) as (first, between):
+        until(lambda: answers(first, "/readyz") == 200)
+        between.silence()
+        until(lambda: answers(first, "/readyz") == 503)
+        first.process.terminate()
+        assert first.process.wait(servers.STOP_SECONDS) == 1
+        assert "the store does not answer: this worker ends without it" in first.log
 
 
 @pytest.mark.parametrize(
