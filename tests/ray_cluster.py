@@ -128,7 +128,7 @@ class Cluster:
                 f"--temp-dir={folder}",
                 f"--resources={json.dumps(offered)}",
             ],
-            env=child_environment(**HASTE, **self.environment, **environment),
+            env=child_environment(**{**HASTE, **self.environment, **environment}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

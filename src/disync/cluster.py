@@ -135,7 +135,11 @@ def keep(settings: Settings, options: RayOptions, parent: int) -> None:
     _stop_by_signal(stop)  # Ray has put its own in the place of ours
     while runner is not None and not stop.wait(TICK_SECONDS):
         pulse.beat()
-        died = runner.tend()
+        try:
+            died = runner.tend()
+        except Unreachable as error:
+            log.warning("the keeper ends, and leaves the workers to the next one", cause=str(error))
+            return
         try:
             for worker, ending in died:
                 log.warning("worker died", name=worker, ending=ending)

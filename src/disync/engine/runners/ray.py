@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from threading import Thread
@@ -102,6 +102,8 @@ class RayRunner:
         """Takes over the actors that a former runner of this installation has left."""
         self._crew, self._board = crew, board
         self._host = ray.remote(Host)
+        self._door = ray.get_runtime_context().get_node_id()
+        """The node through which we have joined: Ray starts nothing any more for whoever came by one that is gone."""
         self._looked = 0.0
         self._offers: Mapping[str, Offer] = {}
         self._seats: dict[str, Seat] = {}
@@ -110,10 +112,16 @@ class RayRunner:
             seat.fill(ray.get_actor(name, NAMESPACE))
 
     def tend(self) -> list[tuple[str, str]]:
-        """Start what is not running. Returns (worker, how it ended) for each one that has died since the last call."""
+        """Start what is not running. Returns (worker, how it ended) for each one that has died since the last call.
+
+        Raises Unreachable when somebody has to join the cluster anew.
+        """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._offers = offers()
+            nodes = [node for node in ray.nodes() if node["Alive"]]
+            if self._door not in [node["NodeID"] for node in nodes]:
+                raise Unreachable("The node through which the cluster was joined is gone.")
+            self._offers = offers(nodes)
             self._fill()
         return [told for seat in list(self._seats.values()) for told in self._listen(seat)]
 
@@ -198,12 +206,12 @@ class RayRunner:
             ray.kill(seat.actor)
 
 
-def offers() -> dict[str, Offer]:
-    """What the nodes that are alive offer, by resource group."""
+def offers(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Offer]:
+    """What these nodes offer, by resource group."""
     found: dict[str, Offer] = {}
-    for node in ray.nodes():
+    for node in nodes:
         has = node["Resources"]
-        for group in [name.removeprefix(PREFIX) for name in has if name.startswith(PREFIX)] if node["Alive"] else []:
+        for group in [name.removeprefix(PREFIX) for name in has if name.startswith(PREFIX)]:
             one = Offer((node["NodeID"],), float(has.get("CPU", 0)), int(has.get("memory", 0)))
             found[group] = found.get(group, Offer()) + one
     return found
