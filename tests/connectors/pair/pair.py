@@ -99,15 +99,17 @@ class Running:
         # Where a file has just begun nobody can be; behind a transaction somebody will.
         self._pair.source.run("REPLACE INTO settled.mark VALUES (1, UUID())")
         file, at = self._pair.source.run("SHOW MASTER STATUS")[0][:2]
-        self.until(lambda: self._saved() >= (file, at))
+        self.until(lambda: all(place >= (file, at) for place in self._saved()))
 
     def _loaded(self) -> bool:
         marks = self.ledger.checkpoints()
         return "binlog" in marks and all(s.id in marks and marks[s.id].done for s in self.ledger.load())
 
-    def _saved(self) -> tuple[str, int]:
-        place = position.read(self.ledger.checkpoints()["binlog"].position)
-        return place.file, place.at
+    def _saved(self) -> list[tuple[str, int]]:
+        """Where each stream is: that of the source, and those of tables that have not joined it yet."""
+        marks, streams = self.ledger.checkpoints(), {"binlog", *(s.stream for s in self.ledger.load() if s.stream)}
+        places = [position.read(marks[stream].position) for stream in streams if stream in marks]
+        return [(place.file, place.at) for place in places]
 
 
 class Pair:
