@@ -73,6 +73,8 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     failed = disync("call", "ListProjects", "--endpoint", f"http://127.0.0.1:{servers.free_port()}", **KEYS)
     assert failed.returncode == 1
     assert "does not answer" in failed.stderr
+    assert "Start `disync serve`, or look at --endpoint." in failed.stderr
+    assert "Errno" not in failed.stderr
 
 
 def test_a_port_in_use_is_said_in_one_line(server: servers.Service, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Client:
                 request.method, request.url, body=request.body, headers=request.headers, timeout=30, retries=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise Refused(f"{self.endpoint} does not answer: {error}") from error
+            raise Refused(f"{self.endpoint} {_failing(error)}") from error
         return _read(answer.status, answer.data)
 
     def signed(self, operation: Operation, parameters: Mapping[str, str]) -> Signed:
@@ -83,6 +83,18 @@ class Client:
         credential = f"Credential={self.access_key_id},SignedHeaders={names},Signature={signature}"
         headers["authorization"] = f"{ALGORITHM} {credential}"
         return Signed(operation.method, url, headers, body, canonical, to_sign)
+
+
+def _failing(error: urllib3.exceptions.HTTPError) -> str:
+    """What to do about a request without an answer; what the library says of it names its own parts."""
+    match error:
+        case urllib3.exceptions.NameResolutionError():
+            return "does not answer: its name is not known here. Look at --endpoint."
+        case urllib3.exceptions.NewConnectionError():
+            return "does not answer: nobody listens there. Start `disync serve`, or look at --endpoint."
+        case urllib3.exceptions.TimeoutError():
+            return "does not answer in time. Try again, or look at --endpoint."
+    return f"does not answer: {error}"
 
 
 def _read(status: int, data: bytes) -> dict[str, Any]:
