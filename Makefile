@@ -15,7 +15,7 @@ demo: ## Run the main jobs on real data, compare both ends, leave the servers ru
 
 test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
 	@scripts/install dev ray clients
-	$(BIN)/pytest -n 2 --dist loadfile --timeout 180 $(ARGS)
+	@scripts/test $(ARGS)
 
 fuzz: ## Give broken bytes to what is compiled, new ones at every run (ARGS="--seconds 3600")
 	@scripts/install dev

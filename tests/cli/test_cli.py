@@ -73,7 +73,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     failed = disync("call", "ListProjects", "--endpoint", f"http://127.0.0.1:{servers.free_port()}", **KEYS)
     assert failed.returncode == 1
     assert "does not answer" in failed.stderr
-    assert "Start `disync serve`, or look at --endpoint." in failed.stderr
+    assert "Does `disync serve` run there? Look at --endpoint." in failed.stderr
     assert "Errno" not in failed.stderr
 
 

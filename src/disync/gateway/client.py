@@ -91,7 +91,7 @@ def _failing(error: urllib3.exceptions.HTTPError) -> str:
         case urllib3.exceptions.NameResolutionError():
             return "does not answer: its name is not known here. Look at --endpoint."
         case urllib3.exceptions.NewConnectionError():
-            return "does not answer: nobody listens there. Start `disync serve`, or look at --endpoint."
+            return "does not answer: it cannot be reached. Does `disync serve` run there? Look at --endpoint."
         case urllib3.exceptions.TimeoutError():
             return "does not answer in time. Try again, or look at --endpoint."
     return f"does not answer: {error}"
