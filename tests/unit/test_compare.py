@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from disync.model.compare import Form, Order, Pair, Trait, agree, plain
+from disync.model.compare import Form, Order, Pair, Trait, agree, hashable, plain
 from disync.model.data import Column, Table
 from disync.model.errors import BadConfig
 from disync.model.types import Kind
@@ -29,7 +29,7 @@ from disync.model.types import Kind
 )
 def test_equal_values_that_are_kept_in_other_ways(kind: Kind, one: Any, other: Any, form: str) -> None:
     assert plain(kind, one, form) == plain(kind, other, form)
-    assert hash(plain(kind, one, form)) == hash(plain(kind, other, form))
+    assert hash(hashable(plain(kind, one, form))) == hash(hashable(plain(kind, other, form)))
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,17 @@ def test_equal_values_that_are_kept_in_other_ways(kind: Kind, one: Any, other: A
         (Kind.JSON, '{"a": true}', '{"a": 1}', ""),
         (Kind.JSON, '{"a": 1}', '{"a" :1}', Form.LONG),
         (Kind.TIME, "10:00:00", "1", Form.SPAN),
+        (Kind.DOUBLE, -1.0, -2.0, ""),
+        (Kind.BIGINT, -1, "-2", ""),
+        (Kind.DECIMAL, "0", str(2**61 - 1), ""),
+        (Kind.JSON, '{"a": [-1]}', '{"a": [-2]}', ""),
+        (Kind.JSON, '{"a": 1}', '{"a": "1"}', ""),
+        (Kind.JSON, "[]", "{}", ""),
     ],
 )
 def test_values_that_are_not_equal(kind: Kind, one: Any, other: Any, form: str) -> None:
     assert plain(kind, one, form) != plain(kind, other, form)
+    assert hash(hashable(plain(kind, one, form))) != hash(hashable(plain(kind, other, form)))
 
 
 PAIR = Pair(

@@ -20,7 +20,7 @@ from disync.engine.findings import Finding, TableReport, What, Why
 from disync.engine.judge import Judge, Verdict
 from disync.engine.plan import Pipeline
 from disync.engine.tide import Tide
-from disync.model.compare import Digest, Inspection, Key, Method, Pair, Range, plain, plain_key
+from disync.model.compare import Digest, Inspection, Key, Method, Pair, Range, hashable, plain, plain_key
 from disync.model.data import Table
 from disync.model.errors import TaskError
 from disync.model.table_mapping import Route
@@ -233,7 +233,7 @@ class _Comparison:
     def _facts(self, hash_: int, loose: Sequence[Any]) -> int:
         values = zip(self.method.loose, loose, strict=True)
         found = [plain(self.pair.source.columns[place].kind, self._text(value)) for place, value in values]
-        return hash((hash_, *found))
+        return hash((hash_, *map(hashable, found)))
 
     def _text(self, value: Any) -> Any:
         return str(value) if isinstance(value, Exception) else value

@@ -242,6 +242,25 @@ def _number(value: Any) -> Any:
     return number if number.is_finite() else value
 
 
+def hashable(value: Any) -> Any:
+    """What a plain value is hashed as: Python's own hash is the same for -1 and -2, and for 0 and 2^61 - 1."""
+    if isinstance(value, float):
+        return float, repr(value)
+    if isinstance(value, (int, Decimal)):
+        return Decimal, _digits(Decimal(value))
+    if isinstance(value, (tuple, frozenset)):
+        return type(value)(hashable(part) for part in value)
+    return value
+
+
+def _digits(number: Decimal) -> str:
+    """A finite number's, the same for equal ones."""
+    sign, digits, exponent = number.as_tuple()
+    whole = "".join(map(str, digits)).lstrip("0")
+    short = whole.rstrip("0")
+    return f"{'-' * sign}{short}e{int(exponent) + len(whole) - len(short)}" if short else "0"
+
+
 def _document(text: str) -> Any:
     """A document of which one side has changed the text: its members in any order, numbers by their value."""
     try:

@@ -12,6 +12,7 @@ from pair import Pair
 from verifying import compared, digests, found
 
 from disync.connectors.mysql.inspection import MySQLInspection
+from disync.connectors.postgres import digest
 from disync.engine import verify
 from disync.engine.findings import What, Why
 from disync.model.errors import BadConfig
@@ -218,6 +219,30 @@ def test_shapes_are_read_and_compared_here(pair: Pair, small: None) -> None:
     assert found(reports["t"]) == {(What.DIFFERENT, (77,), ("g",))}
     assert found(reports["u"]) == {(What.DIFFERENT, ("77",), ("g",))}
     assert reports["t"].how()["g"] == "values, here"
+
+
+def test_a_bit_of_a_float_where_the_database_writes_few_digits(pair: Pair) -> None:
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, d DOUBLE)", "INSERT INTO t VALUES (1, 0.1), (2, 0.5)")
+    with pair.task(pair.code()) as running:
+        running.settle()
+    pair.select("UPDATE t SET d = 0.10000000000000002 WHERE id = 1")
+    database = pair.plain.info.dbname
+    pair.select(f"ALTER DATABASE {database} SET extra_float_digits = 0")
+    try:
+        assert found(compared(pair, running=False)["t"]) == {(What.DIFFERENT, (1,), ("d",))}
+    finally:
+        pair.select(f"ALTER DATABASE {database} RESET extra_float_digits")
+
+
+def test_numbers_that_are_read_and_that_python_hashes_alike(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "SHORTEST_FLOATS", 1_000_000)  # as an older server
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, d DOUBLE)", "INSERT INTO t VALUES (1, -1), (2, -0.0), (3, 1e300)")
+    with pair.task(pair.code()) as running:
+        running.settle()
+    assert compared(pair, running=False)["t"].how()["d"] == "values, here"
+    assert compared(pair, running=False)["t"].equal
+    pair.select("UPDATE t SET d = -2 WHERE id = 1")
+    assert found(compared(pair, running=False)["t"]) == {(What.DIFFERENT, (1,), ("d",))}
 
 
 def test_more_columns_than_a_function_takes(pair: Pair) -> None:
