@@ -74,8 +74,8 @@ def of_step(parameters: ReaderParameters, database: str) -> Selection:
     rules: list[Selected] = []
     single = (parameters.table,) if isinstance(parameters.table, str) else parameters.table
     for connection in (*parameters.connection, Connection(table=single)):
-        for name in connection.table:
-            _choose(chosen, database, {name})
+        if connection.table:
+            _choose(chosen, database, set(connection.table))
         for selected in connection.selected_tables:
             tables = {info.table for schema in selected.schema for info in schema.table_infos if info.enable}
             listed = any(schema.table_infos for schema in selected.schema)
@@ -112,7 +112,8 @@ def _rules(rules: tuple[SelectionRule, ...], database: str) -> Selected:
 
 def _choose(chosen: dict[str, set[str] | None], database: str, tables: set[str]) -> None:
     """Add tables of a database; no tables stand for all, and all plus some are all."""
-    if database in chosen and chosen[database] is None:
-        return
-    known = chosen.get(database) or set()
-    chosen[database] = known | tables if tables else None
+    known = chosen.setdefault(database, set())
+    if not tables:
+        chosen[database] = None
+    elif known is not None:
+        known.update(tables)
