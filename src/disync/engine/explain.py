@@ -85,9 +85,12 @@ def pending(tide: Tide, reports: Sequence[TableReport]) -> None:
         ]
 
 
-def with_values(finding: Finding, verdict: Verdict, pair: Pair) -> Finding:
-    """What each side has of a row that differs. Of one that only one side has, its first columns."""
-    places = verdict.columns or range(min(SHOWN, len(pair.source.columns)))
+def with_values(finding: Finding, verdict: Verdict, pair: Pair, method: Method) -> Finding:
+    """What each side has of a row that differs. Of one that only one side has, its first columns; of columns that the
+    source has not, what it stands for."""
+    first = range(0 if verdict.others else min(SHOWN, len(pair.source.columns)))
+    places = verdict.columns or first
+    meant = {name: value for name, value in method.added if name in verdict.others}
 
     def shown(row: Row | None) -> Mapping[str, str | None] | None:
         if row is None:
@@ -95,4 +98,7 @@ def with_values(finding: Finding, verdict: Verdict, pair: Pair) -> Finding:
         columns = [(pair.source.columns[place], row.values[place]) for place in places]
         return {column.name: readable(column.kind, value) for column, value in columns}
 
-    return replace(finding, here=shown(verdict.here), there=shown(verdict.there))
+    here, there = shown(verdict.here), shown(verdict.there)
+    if verdict.others:
+        here, there = {**(here or {}), **meant}, {**(there or {}), **verdict.others}
+    return replace(finding, here=here, there=there)

@@ -30,8 +30,9 @@ _PAUSE_SECONDS = 0.1
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A row that differs: as the source has it and as the target does, None where it is not there. `columns`: the
-    places of those that differ. `trouble`: why the source's row cannot be read. `hidden`: the source has it, and the
-    target is not to, by the task's filter."""
+    places of those that differ. `others`: what the target has in added columns that are not as they should be.
+    `trouble`: why the source's row cannot be read. `hidden`: the source has it, and the target is not to, by the task's
+    filter."""
 
     key: Key
     here: Row | None
@@ -39,6 +40,7 @@ class Verdict:
     columns: tuple[int, ...] = ()
     trouble: str = ""
     hidden: bool = False
+    others: Mapping[str, str | None] = field(default_factory=dict)
 
 
 Rows = Mapping[Key, Row]
@@ -117,7 +119,7 @@ class Judge:
         here = self._meant(source)
         if here is None or there is None:
             return here is there
-        return not here.trouble and self._facts(here) == self._facts(there)
+        return not here.trouble and not there.others and self._facts(here) == self._facts(there)
 
     def _facts(self, row: Row) -> tuple[Any, ...]:
         return tuple(self._plain(place, value) for place, value in enumerate(row.values))
@@ -133,4 +135,5 @@ class Judge:
         if here is not None and there is not None:
             both = zip(self._facts(here), self._facts(there), strict=True)
             columns = tuple(place for place, (one, other) in enumerate(both) if one != other)
-        return Verdict(key, here, there, columns, here.trouble if here else "", source is not here)
+        others = there.others if here is not None and there is not None else {}
+        return Verdict(key, here, there, columns, here.trouble if here else "", source is not here, others)

@@ -48,7 +48,8 @@ def match(pipeline: Pipeline, route: Route) -> Match:
     if not set(keys) <= set(kept):
         raise BadConfig(f"Table {source.name} cannot be compared: the target lacks a column of its key {keys}.")
     pair = Pair(_only(source, places, keys), _only(target, places, keys))
-    method = replace(agree(pair, here, there), only=_own_rows(route, pipeline.routes))
+    added = () if route.merged else _marks(route)
+    method = replace(agree(pair, here, there), only=_own_rows(route, pipeline.routes), added=added)
     if keys != source.keys:
         method = replace(method, ordered=0)  # no index of the source goes along it
     left_out = tuple(column.name for column in source.columns if column.name not in kept)
@@ -83,9 +84,10 @@ def _place(route: Route) -> tuple[str, ...]:
     return route.target.path or (route.target.name,)
 
 
-def _marks(route: Route) -> list[tuple[str, str | bool]]:
+def _marks(route: Route) -> tuple[tuple[str, str], ...]:
     """The added columns that are the same in all rows of a source."""
-    return [(one.column.name, one.value) for one in route.added if one.value is not None and one.column is not DELETED]
+    same = ((one.column.name, one.value) for one in route.added if one.column is not DELETED)
+    return tuple((name, value) for name, value in same if value is not None)
 
 
 def _only(table: Table, places: Sequence[int], keys: Sequence[str]) -> Table:

@@ -261,7 +261,7 @@ class _Comparison:
         while len(self._suspects) > left:
             some, self._suspects = self._suspects[:JUDGED_ROWS], self._suspects[JUDGED_ROWS:]
             for verdict in self._judge.judge(some):
-                self._add(explain.with_values(self._finding(verdict), verdict, self.pair))
+                self._add(explain.with_values(self._finding(verdict), verdict, self.pair, self.method))
 
     def _add(self, finding: Finding) -> None:
         self.report.findings.append(finding)
@@ -272,7 +272,7 @@ class _Comparison:
 
     def _finding(self, verdict: Verdict) -> Finding:
         what = What.MISSING if verdict.there is None else What.EXTRA if verdict.here is None else What.DIFFERENT
-        columns = tuple(self.pair.source.columns[place].name for place in verdict.columns)
+        columns = (*(self.pair.source.columns[place].name for place in verdict.columns), *verdict.others)
         plain_ = self._plain(verdict.key)
         ruled = what in self.report.ruled or self._is_ruled(verdict)
         why, note = (Why.RULED, "") if ruled else self._reason(plain_, verdict)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -93,12 +93,14 @@ class Method:
     """How a pair is compared. `forms`: one a column; "" where no form is common, so that values are compared here.
     `keys`: the places of the key's columns; none: rows cannot be told apart, only counted and summed. `ordered`: how
     many of the key's first columns both databases sort alike. `only`: values that tell the target's rows of this
-    source from its other ones, by the target's columns. `rows`: those of the source that the target has (None: all)."""
+    source from its other ones, by the target's columns. `added`: texts that all of them have in columns which the
+    source has not. `rows`: those of the source that the target has (None: all)."""
 
     forms: tuple[str, ...]
     keys: tuple[int, ...]
     ordered: int
     only: tuple[tuple[str, str | bool], ...] = ()
+    added: tuple[tuple[str, str], ...] = ()
     rows: Condition | None = None
 
     @property
@@ -139,10 +141,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's values in the storage of the source's kinds, or the `trouble` of one that cannot be read."""
+    """A row's values in the storage of the source's kinds, or the `trouble` of one that cannot be read. `others`: what
+    a target's row has instead of texts that were added, by the names of their columns."""
 
     values: tuple[Any, ...]
     trouble: str = ""
+    others: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Inspection(ABC):

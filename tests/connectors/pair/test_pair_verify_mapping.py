@@ -11,6 +11,7 @@ from verifying import compared, found
 from disync.engine.findings import What, Why
 
 SHARD = {"columnName": "shard", "columnValueType": "Variable", "columnValue": "${TABLE_NAME_SRC}"}
+CONSTANT = {"columnName": "env", "columnValueType": "Constant", "columnValue": "it's live"}
 TIME = {"columnName": "loaded", "columnValueType": "Variable", "columnValue": "EXECUTE_TIME"}
 
 
@@ -92,3 +93,24 @@ def test_a_chosen_key_tells_rows_apart(pair: Pair) -> None:
         pair.select("UPDATE b SET id = -1 WHERE code = 990")
         pair.select("DELETE FROM b WHERE code = 991")
         assert found(compared(pair, code)["a"]) == {(What.DIFFERENT, (990,), ("id",)), (What.MISSING, (991,), ())}
+
+
+def test_a_column_that_was_added_is_compared_with_what_it_was_to_be(pair: Pair) -> None:
+    rule = by_rule("c", "AddColumn", {"columns": [{**SHARD, "columnName": "From"}, TIME, CONSTANT]})
+    pair.sql("CREATE TABLE a (id INT PRIMARY KEY, v TEXT)", ROWS.format("a"))
+    code = pair.code("a", tableMappingRule=mapping("a", rule))
+    with pair.task(code) as running:
+        running.settle()
+        assert compared(pair, code)["a"].equal
+        pair.select("UPDATE a SET env = 'it''s test' WHERE id = 7")
+        pair.select("""UPDATE a SET "From" = 'b', v = 'x' WHERE id = 8""")
+        pair.select("""INSERT INTO a (id, v, "From", loaded, env) VALUES (999, 'x', 'b', 0, 'y')""")
+        report = compared(pair, code)["a"]
+        assert found(report) == {
+            (What.DIFFERENT, (7,), ("env",)),
+            (What.DIFFERENT, (8,), ("v", "From")),
+            (What.EXTRA, (999,), ()),
+        }
+        shown = {f.key["id"]: (f.here, f.there) for f in report.findings}
+        assert shown[7] == ({"env": "it's live"}, {"env": "it's test"})
+        assert shown[8] == ({"v": "row 8", "From": "a"}, {"v": "x", "From": "b"})

@@ -61,6 +61,13 @@ def hash_of(columns: Sequence[TargetColumn], method: Method) -> str:
     return f"('x' || left(md5({joined}), {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
 
 
+def unless(added: Sequence[TargetColumn], method: Method) -> str:
+    """What makes the hash of a row another one that has other texts in columns which were added."""
+    pairs = zip(added, method.added, strict=True)
+    conditions = " AND ".join(f"{quote(column.name)}::text = {literal(value)}" for column, (_, value) in pairs)
+    return f" + CASE WHEN {conditions} THEN 0 ELSE 1 END" if conditions else ""
+
+
 def part_of(columns: Sequence[TargetColumn], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
     return f"left(md5({_joined([(columns[place], method.forms[place]) for place in method.keys])}), {digits})"

@@ -56,7 +56,8 @@ class PostgresInspection(Inspection):
         self._method = method
         self._columns = [_found(target, column.name) for column in table.columns]
         self._keys = [self._columns[place] for place in method.keys]
-        self._hash = digest.hash_of(self._columns, method)
+        self._added = [_found(target, name) for name, _ in method.added]
+        self._hash = digest.hash_of(self._columns, method) + digest.unless(self._added, method)
         self._place = place
         self._only = [_one(_found(target, name), value) for name, value in method.only]
 
@@ -107,7 +108,8 @@ class PostgresInspection(Inspection):
         lines = [line for key in keys if (line := self._line(key, values)) is not None]
         if not lines:
             return
-        names = ", ".join(quote(column.name) for column in self._columns)
+        texts = [f"{quote(column.name)}::text" for column in self._added]
+        names = ", ".join([*(quote(column.name) for column in self._columns), *texts])
         of_key = ", ".join(quote(column.name) for column in self._keys)
         conditions = [f"({of_key}) IN ({', '.join(lines)})", *self._only]
         query = f"SELECT {names} FROM {self._relation} WHERE {' AND '.join(conditions)}"
@@ -115,7 +117,13 @@ class PostgresInspection(Inspection):
         for at in range(result.ntuples):
             cells = tuple(self._decoded(column, result.get_value(at, n)) for n, column in enumerate(self._columns))
             key = tuple(plain(self._table.columns[place].kind, cells[place]) for place in self._method.keys)
-            yield key, Row(cells)
+            yield key, Row(cells, others=self._others(result, at))
+
+    def _others(self, result: PGresult, at: int) -> Mapping[str, str | None]:
+        found = (result.get_value(at, len(self._columns) + n) for n in range(len(self._added)))
+        texts = [None if cell is None else cell.decode() for cell in found]
+        both = zip(self._method.added, texts, strict=True)
+        return {name: text for (name, value), text in both if text != value}
 
     def _line(self, key: Key, values: list[bytes]) -> str | None:
         """A key as parameters, which are put behind `values`; None for one that this table cannot hold."""
