@@ -87,7 +87,7 @@ def _table(table: TableReport) -> Iterator[str]:
         yield f"    {len(table.unsettled):,} rows changed too fast to be compared: {shown}"
     if table.left_out:
         yield f"    Not compared, as only the source has them: {', '.join(table.left_out)}"
-    by_value = [name for name, how in table.how().items() if not how.startswith("checksum")]
+    by_value = [name for name, how in table.how().items() if how.startswith("values")]
     if by_value:
         yield f"    Columns whose values were read and compared, as no checksum is common: {', '.join(by_value)}"
 

@@ -6,7 +6,7 @@ What is held at once is bounded: a list by LISTED_ROWS, rows to be read again by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -137,6 +137,8 @@ class _Comparison:
     stack: ExitStack
     _suspects: list[Key] = field(default_factory=list)
     _about: int = 0
+    _repeated: str = ""
+    """A key that several rows of one side have."""
 
     def __post_init__(self) -> None:
         reader, writer = self.ground.pipeline.reader, self.ground.pipeline.writer
@@ -162,6 +164,7 @@ class _Comparison:
 
     def end(self) -> None:
         self._settle(0)
+        self.report.trouble = self._repeated
         self.report.unsettled = [self._named(key) for key in self._judge.unsettled]
 
     def suspect(self, keys: Sequence[Key]) -> None:
@@ -219,16 +222,42 @@ class _Comparison:
     def _list(self, range_: Range, within: Sequence[str]) -> None:
         here: dict[Key, tuple[Any, Key]] = {}
         for entry in self._source.entries(range_, within):
+            facts = self._facts(entry.hash, entry.loose)
             if entry.trouble:
                 self._unreadable(entry.key, entry.trouble)
-            else:
-                here[self._plain(entry.key)] = (self._facts(entry.hash, entry.loose), entry.key)
+            elif self._once("source", here, key := self._told_by(entry.key, facts), entry.key):
+                here[key] = (facts, entry.key)
+        seen: set[Key] = set()
         suspects = []
         for entry in self._target.entries(range_, within):
-            found = here.pop(self._plain(entry.key), None)
-            if found is None or found[0] != self._facts(entry.hash, entry.loose):
-                suspects.append(entry.key)
-        self.suspect([*suspects, *(key for _, key in here.values())])
+            facts = self._facts(entry.hash, entry.loose)
+            if self._once("target", seen, key := self._told_by(entry.key, facts), entry.key):
+                seen.add(key)
+                if key not in here or here[key][0] != facts:
+                    suspects.append((What.EXTRA, entry.key))
+        left = [(What.MISSING, key) for told_by, (_, key) in here.items() if told_by not in seen]
+        self.suspect([key for what, key in (*suspects, *left) if not self._nameless(what, key)])
+
+    def _told_by(self, key: Key, facts: int) -> Key:
+        """What tells a row from others. A key with a null in it does not, so that all of the row has to."""
+        return (*self._plain(key), facts) if None in key else self._plain(key)
+
+    def _once(self, side: str, seen: Container[Key], told_by: Key, key: Key) -> bool:
+        if told_by in seen:
+            shown = ", ".join(f"{name} {value}" for name, value in self._named(key).items())
+            self._repeated = (
+                f"Several rows of the {side} have one key ({shown}, for example): they cannot be told apart. Make the "
+                "key unique, or choose another."
+            )
+        return told_by not in seen
+
+    def _nameless(self, what: What, key: Key) -> bool:
+        """Report a row that cannot be asked for by its key, as that has a null in it."""
+        if None not in key:
+            return False
+        why, note = self._reason(self._plain(key), "")
+        self._add(Finding(what, self._named(key), self._plain(key), (), why, note))
+        return True
 
     def _facts(self, hash_: int, loose: Sequence[Any]) -> int:
         values = zip(self.method.loose, loose, strict=True)
@@ -275,16 +304,16 @@ class _Comparison:
         columns = (*(self.pair.source.columns[place].name for place in verdict.columns), *verdict.others)
         plain_ = self._plain(verdict.key)
         ruled = what in self.report.ruled or self._is_ruled(verdict)
-        why, note = (Why.RULED, "") if ruled else self._reason(plain_, verdict)
+        why, note = (Why.RULED, "") if ruled else self._reason(plain_, verdict.trouble)
         return Finding(what, self._named(verdict.key), plain_, columns, why, note)
 
     def _is_ruled(self, verdict: Verdict) -> bool:
         return self.report.dml is not None and explain.ruled(self.report.dml, self.pair.source.columns, verdict)
 
-    def _reason(self, key: Key, verdict: Verdict) -> tuple[Why, str]:
+    def _reason(self, key: Key, trouble: str) -> tuple[Why, str]:
         if key in self._refused:
             return Why.REFUSED, self._refused[key]
-        return (Why.UNREADABLE, verdict.trouble) if verdict.trouble else (Why.UNKNOWN, "")
+        return (Why.UNREADABLE, trouble) if trouble else (Why.UNKNOWN, "")
 
     def _unreadable(self, key: Key, trouble: str) -> None:
         self._add(Finding(What.MISSING, self._named(key), self._plain(key), (), Why.UNREADABLE, trouble))
@@ -301,7 +330,16 @@ class _Comparison:
             self.report.rows = here.rows, there.rows
             self.report.whole = here == there
             if self.report.whole:
+                self._all_compared()
                 return
+
+    def _all_compared(self) -> None:
+        names = [self.pair.source.columns[place].name for place in self.method.loose]
+        if names:
+            self.report.trouble = (
+                f"All else is equal, but not compared is what no checksum is common for, as there is no key to ask by: "
+                f"{', '.join(names)}. Give the table a key."
+            )
 
 
 def _whole(kind: Kind, value: Any) -> Any:

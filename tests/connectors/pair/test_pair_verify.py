@@ -161,6 +161,25 @@ def test_a_table_without_a_key_is_compared_as_a_whole(pair: Pair) -> None:
     assert (report.whole, report.rows, report.equal) == (False, (3, 3), False)
 
 
+def test_what_cannot_be_compared_without_a_key_is_said(pair: Pair) -> None:
+    pair.sql("CREATE TABLE t (a INT, g POINT)", "INSERT INTO t VALUES (1, POINT(1, 1)), (1, POINT(2, 1))")
+    with pair.task(pair.code()) as running:
+        running.settle()
+    pair.select("UPDATE t SET g = set_byte(g, 9, 1)")
+    report = compared(pair, running=False)["t"]
+    assert not report.equal and "there is no key to ask by: g." in report.trouble
+
+
+def test_a_row_that_is_there_twice(pair: Pair) -> None:
+    _made(pair, "id INT", "id", "seq")
+    pair.select("ALTER TABLE t DROP CONSTRAINT t_pkey")
+    pair.select("INSERT INTO t SELECT * FROM t WHERE id = 7")
+    pair.select("UPDATE t SET v = 'x' WHERE id = 9")
+    report = compared(pair, running=False)["t"]
+    assert "Several rows of the target have one key (id 7, for example)" in report.trouble and not report.equal
+    assert [(f.what, f.key) for f in report.findings] == [(What.DIFFERENT, {"id": 9})]
+
+
 def test_columns_that_only_one_side_has(pair: Pair) -> None:
     pair.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)", "INSERT INTO t VALUES (1, 2, 3)")
     with pair.task(pair.code()) as running:

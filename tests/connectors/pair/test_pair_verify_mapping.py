@@ -114,3 +114,22 @@ def test_a_column_that_was_added_is_compared_with_what_it_was_to_be(pair: Pair) 
         shown = {f.key["id"]: (f.here, f.there) for f in report.findings}
         assert shown[7] == ({"env": "it's live"}, {"env": "it's test"})
         assert shown[8] == ({"v": "row 8", "From": "a"}, {"v": "x", "From": "b"})
+
+
+def test_a_chosen_key_that_is_none_is_said(pair: Pair) -> None:
+    """Rows whose key is null the target has refused; of two that have one key it has one."""
+    pair.sql("CREATE TABLE a (id INT PRIMARY KEY, code INT, v TEXT)")
+    pair.sql(
+        "INSERT INTO a SELECT seq, 1000 - seq, 'v' FROM seq_1_to_50", "UPDATE a SET code = NULL WHERE id IN (3, 4)"
+    )
+    rules = [{"srcTable": "a", "dstTable": "b", "primaryKeyInfo": {"type": "pk", "column": ["code"]}}]
+    code = pair.code("a", tableMappingRule={"datasource": [{"tableRule": rules}]})
+    with pair.task(code) as running:
+        running.settle()
+        report = compared(pair, code)["a"]
+        assert [(f.what, f.key, f.why) for f in report.findings] == [(What.MISSING, {"code": None}, Why.REFUSED)] * 2
+        pair.sql("UPDATE a SET code = 990 WHERE id = 20")
+        running.settle()
+        report = compared(pair, code)["a"]
+        assert "Several rows of the source have one key (code 990, for example)" in report.trouble
+        assert not report.equal and report.rows == (50, 47)
