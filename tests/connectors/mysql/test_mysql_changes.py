@@ -11,7 +11,7 @@ import pytest
 from source import Database, Log, changes_in
 
 import mariadb
-from disync.connectors.mysql import position, stream
+from disync.connectors.mysql import changes, position, stream
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.data import Batch, Event, Idle, Position, SchemaChange
 from disync.model.errors import PositionGone, Unreachable
@@ -290,6 +290,22 @@ def test_c41_numbering_that_began_anew_is_seen(own_server: Database) -> None:
     other = Position(first.replace("server=id-1", "server=id-2"))
     with pytest.raises(PositionGone, match="server id-2, and this is server id-1"):
         Log(database, database.reader("t"), other).rows(1)
+
+
+def test_c41_numbering_that_begins_anew_while_it_is_followed_is_seen(
+    own_server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is silent then, as if nothing happened in it."""
+    monkeypatch.setattr(changes, "LOOK_SECONDS", 0.0)
+    database = own_server
+    database.run(TABLE)
+    log = Log(database, database.reader("t"))
+    database.run("INSERT INTO t VALUES (1, 'a')", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (2, 'b')")
+    log.rows(2)
+    log.until(lambda event, taken: isinstance(event, Idle) and len(taken) > 3)
+    database.run("RESET MASTER", "INSERT INTO t VALUES (3, 'c')")
+    with pytest.raises(Unreachable, match="begun anew"):
+        log.rows(1)
 
 
 def test_a_server_that_is_killed_and_comes_back(own_server: Database) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from disync.connectors.mysql import chosen, dialect, failover, moment, position, stream
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
@@ -16,12 +18,15 @@ from disync.connectors.mysql.position import Place
 from disync.connectors.mysql.reader import MySQLReader
 from disync.connectors.mysql.stream import LogStream
 from disync.model.connector import ChangeReader
-from disync.model.data import Event, Position, Table
+from disync.model.data import Event, Idle, Position, Table
 from disync.model.errors import BadConfig, PositionGone, TaskError, Unreachable
 from disync.model.run import Split, Start
 from disync.native import pgcopy
 
 STREAM = "binlog"
+
+LOOK_SECONDS = 10.0
+"""How often a log in which nothing happens is asked where it ends."""
 
 NEAR_BYTES = 16 << 20
 """Of a log, read and written within about a second."""
@@ -96,7 +101,25 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             if left_out is None:
                 self._verify(log, place)
             follower = Follower(log, history, place, gtids, self.batch_rows, stream_.format == pgcopy.FORMAT)
-            yield from follower.events(self.closed.is_set, until)
+            yield from self._watched(follower.events(self.closed.is_set, until))
+
+    def _watched(self, events: Iterator[Event]) -> Iterator[Event]:
+        """A log that is begun anew while it is followed goes on elsewhere: the server sends no more, and is silent as
+        one is in which nothing happens."""
+        looked = time.monotonic()
+        for event in events:
+            yield event
+            if isinstance(event, Idle) and event.time is None and time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                self._require_end(position.read(event.position))
+
+    def _require_end(self, place: Place) -> None:
+        with self.session() as session:
+            file, at, _ = dialect.end(session)
+            found = replace(place, file=file, at=at)
+            behind = (position.number(found), at) < (position.number(place), place.at)
+            if behind and place.server == dialect.identity(session):
+                raise Unreachable(f"The log ends before {place.file}:{place.at}: it was begun anew (RESET).")
 
     def _current(self, session: Session, place: Place) -> Place:
         """The place in the log of the server that answers now."""

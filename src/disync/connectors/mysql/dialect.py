@@ -39,14 +39,19 @@ def identity(session: Session) -> str:
 
 def newest(session: Session) -> tuple[str, int, str]:
     """(file, offset, GTIDs) of the end of the log, which is always the end of a transaction."""
+    file, at, gtids = end(session)
+    if is_maria(session):
+        return file, at, session.value(f"SELECT BINLOG_GTID_POS({sql.text(file)}, {at})") or ""
+    return file, at, gtids
+
+
+def end(session: Session) -> tuple[str, int, str]:
+    """As `newest`, without a look into the file: MariaDB does not tell the GTIDs so."""
     rows = session.query(_status(session))
     if not rows or rows[0][0] is None or rows[0][1] is None:
         raise BadConfig("The server writes no binary log: start it with log_bin and a server_id.")
-    file, at = rows[0][0].decode(), int(rows[0][1])
-    if is_maria(session):
-        return file, at, session.value(f"SELECT BINLOG_GTID_POS({sql.text(file)}, {at})") or ""
     gtids = rows[0][4] if len(rows[0]) > 4 else None
-    return file, at, "".join((gtids or b"").decode().split())
+    return rows[0][0].decode(), int(rows[0][1]), "".join((gtids or b"").decode().split())
 
 
 def folds(session: Session) -> bool:
