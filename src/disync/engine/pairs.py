@@ -44,7 +44,7 @@ def match(pipeline: Pipeline, route: Route) -> Match:
     both = list(zip(source.columns, target.columns, strict=False))  # behind them the target has what is added
     places = [place for place, (mine, its) in enumerate(both) if mine.name in here and its.name in there]
     kept = [source.columns[place].name for place in places]
-    keys = _keys(route)
+    keys = keys_of(route)
     if not set(keys) <= set(kept):
         raise BadConfig(f"Table {source.name} cannot be compared: the target lacks a column of its key {keys}.")
     pair = Pair(_only(source, places, keys), _only(target, places, keys))
@@ -59,7 +59,7 @@ def match(pipeline: Pipeline, route: Route) -> Match:
     return Match(pair, replace(method, rows=dml.rows), left_out, ruled, route.dml)
 
 
-def _keys(route: Route) -> tuple[str, ...]:
+def keys_of(route: Route) -> tuple[str, ...]:
     """What tells rows apart on both sides: the target's key, but for columns that are the same in all of them."""
     added = {one.column.name for one in route.added}
     wanted = {key for key in route.target.keys if key not in added}

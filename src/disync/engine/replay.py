@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from disync.engine.ledger import Ledger
+from disync.engine.pairs import keys_of
 from disync.engine.plan import Pipeline
 from disync.model import kept
 from disync.model.connector import Sink
@@ -143,7 +144,7 @@ class Replay:
                 outcomes.update(dict.fromkeys((row.id for row in of_table), _NO_TABLE))
             elif not self._pipeline.writer.adds_only:
                 self._host.changes_by_key(table)
-                yield from self._pipeline.reader.reread(table, of_table)
+                yield from self._pipeline.reader.reread(asked_by(name, table, self._routes), of_table)
             elif not any(column.kind is Kind.BYTES for column in table.columns):
                 # Such a target keeps bytes as the text they are, if they are any: they might come back as others.
                 yield from kept.stored(table, of_table)
@@ -152,6 +153,13 @@ class Replay:
 def of_source(table: Table) -> str:
     """A name for rows of a source's table that no target has refused (`source_of`)."""
     return f"{table.name} {_IN_THE_SOURCE}"
+
+
+def asked_by(name: str, table: Table, routes: Sequence[Route]) -> Table:
+    """The source's table with the key by which its rows are named: that of the target where no target has refused
+    them."""
+    route = next((route for route in routes if route.source is table), None)
+    return replace(table, keys=keys_of(route)) if route is not None and name == of_source(table) else table
 
 
 def source_of(name: str, routes: Sequence[Route]) -> Table | None:

@@ -73,9 +73,9 @@ class Reader(ABC):
         """Rows of `table` that the target refused, as they are to be written now: each a batch of one row, which has
         `Kept.position`; in any order, and no batch for a row that cannot be given.
 
-        A source that can be asked by key gives the row that has this key now as U, and where there is none a D that
-        holds the key alone. It is asked before the log is followed, so that all later changes come after. Others give
-        the row as it was kept, with ops None: it is written once more.
+        A source that can be asked by key (that of `table`, which may be another than its own) gives the row that has it
+        now as U, and where there is none a D that holds the key alone. It is asked before the log is followed, so that
+        all later changes come after. Others give the row as it was kept, with ops None: it is written once more.
         """
         return kept.stored(table, rows)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pair import Pair
 from test_pair_mapping import ROWS, by_rule, mapping
 from verifying import compared, found
 
 from disync.engine.findings import What, Why
+from disync.engine.replay import of_source
+from disync.model.kept import Kept
 
 SHARD = {"columnName": "shard", "columnValueType": "Variable", "columnValue": "${TABLE_NAME_SRC}"}
 CONSTANT = {"columnName": "env", "columnValueType": "Constant", "columnValue": "it's live"}
@@ -133,3 +136,40 @@ def test_a_chosen_key_that_is_none_is_said(pair: Pair) -> None:
         report = compared(pair, code)["a"]
         assert "Several rows of the source have one key (code 990, for example)" in report.trouble
         assert not report.equal and report.rows == (50, 47)
+
+
+def _repaired(pair: Pair, code: str, table: str) -> bool:
+    """Whether a run that is asked to write again what differs makes all of it equal."""
+    report = compared(pair, code, running=False)[table]
+    assert report.pair is not None
+    name, keys = of_source(report.pair.source), [dict(found.key) for found in report.findings]
+    pair.ledger.kept = {n: Kept(n, 1, name, msgspec.json.encode(key).decode()) for n, key in enumerate(keys)}
+    with pair.task(code) as running:
+        running.settle()
+    pair.ledger.kept = {}
+    return compared(pair, code, running=False)[table].equal
+
+
+def test_rows_are_repaired_by_a_chosen_key(pair: Pair) -> None:
+    pair.sql("CREATE TABLE a (id INT PRIMARY KEY, code INT NOT NULL, v TEXT)")
+    pair.sql("INSERT INTO a SELECT seq, 1000 - seq, 'v' FROM seq_1_to_50")
+    rules = [{"srcTable": "a", "dstTable": "b", "primaryKeyInfo": {"type": "pk", "column": ["code"]}}]
+    code = pair.code("a", tableMappingRule={"datasource": [{"tableRule": rules}]})
+    with pair.task(code) as running:
+        running.settle()
+    pair.select("UPDATE b SET id = -1 WHERE code = 990")
+    pair.select("DELETE FROM b WHERE code = 991")
+    pair.select("INSERT INTO b VALUES (99, 5, 'from nowhere')")
+    assert _repaired(pair, code, "a")
+    assert pair.select("SELECT count(*), sum(id), sum(code) FROM b") == [(50, 1275, 48725)]
+
+
+def test_columns_that_were_added_are_repaired(pair: Pair) -> None:
+    rule = by_rule("c", "AddColumn", {"columns": [{**SHARD, "columnName": "From"}, TIME, CONSTANT]})
+    pair.sql("CREATE TABLE a (id INT PRIMARY KEY, v TEXT)", ROWS.format("a"))
+    code = pair.code("a", tableMappingRule=mapping("a", rule))
+    with pair.task(code) as running:
+        running.settle()
+    pair.select("UPDATE a SET env = 'test' WHERE id = 7")
+    pair.select("""INSERT INTO a (id, v, "From", loaded, env) VALUES (999, 'x', 'b', 0, 'y')""")
+    assert _repaired(pair, code, "a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -32,9 +33,10 @@ Key = tuple[Any, ...]
 def batches(session: Session, selection: Selection, table: Table, rows: Sequence[Kept]) -> Iterator[Batch]:
     """What `Reader.reread` promises. A table without a key gives the rows as they were kept."""
     shapes = schema.read(session, selection).values()
-    shape = next((shape for shape in shapes if shape.table.name == table.name), None)
-    if shape is None:
+    found = next((shape for shape in shapes if shape.table.name == table.name), None)
+    if found is None:
         return
+    shape = _asked_by(found, table.keys)
     if not shape.keys:
         yield from kept.stored(shape.table, rows)
         return
@@ -44,6 +46,13 @@ def batches(session: Session, selection: Selection, table: Table, rows: Sequence
         for key, row in some:
             wanted.setdefault(_comparable(shape, key), []).append((key, row))
         yield from _asked(session, shape, wanted)
+
+
+def _asked_by(shape: Shape, keys: Sequence[str]) -> Shape:
+    """With these columns for its key, which may be another one than the server has, if they are there still."""
+    natives = {native.name: native for native in shape.natives}
+    known = set(keys) <= set(natives) and set(keys) != {native.name for native in shape.keys}
+    return replace(shape, keys=tuple(natives[key] for key in keys)) if keys and known else shape
 
 
 def _asked(session: Session, shape: Shape, wanted: dict[Key, list[tuple[Key, Kept]]]) -> Iterator[Batch]:
