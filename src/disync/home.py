@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Set
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -21,6 +23,19 @@ CLOCK_MS = 2000
 """By how much the clocks of machines that share a store may differ: a lease is 10 s long."""
 
 
+class _StandardError:
+    """Who cannot log goes on with his work: a disk that is full, or a reader that is gone, must not end the thread of a
+    run or of a supervisor, of which nobody would hear again."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def configure_logging() -> None:
     """Logs go to standard error, one event a line; standard output is for what a script may read."""
     logging.basicConfig(
@@ -35,7 +50,7 @@ def configure_logging() -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(cast(TextIO, _StandardError())),
     )
 
 
