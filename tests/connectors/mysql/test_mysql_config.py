@@ -137,3 +137,14 @@ def test_tables_of_several_databases_have_the_database_in_their_names(database: 
         assert [table.name for table in tables] == [f"{database.name}.t", f"{database.name}_b.t"]
     finally:
         database.run(f"DROP DATABASE {database.name}_b")
+
+
+def test_a_statement_may_take_as_long_as_it_takes(database: Database) -> None:
+    database.run("SET GLOBAL max_statement_time = 100")
+    try:
+        reader = database.reader("t")
+        with reader.session() as session:
+            assert float(session.value("SELECT @@max_statement_time") or 1) == 0
+        reader.close()
+    finally:
+        database.run("SET GLOBAL max_statement_time = 0")

@@ -30,8 +30,14 @@ _SESSION = (
     # Results come in each column's own character set, exactly as the log holds them; TIMESTAMPs come in UTC.
     "SET character_set_results = NULL, time_zone = '+00:00', sql_mode = '', "
     # A target that is slow for a while must not make the server hang up in the middle of a result.
-    "net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800"
+    "net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800, "
+    # What a server sets for its users must neither cut a result short without a word, nor end one that takes long.
+    "autocommit = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1 "
+    "/*M!100101 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
 )
+
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+"""With READ UNCOMMITTED rows would be loaded that are rolled back later, of which no log tells."""
 
 _DENIED = frozenset({1044, 1045, 1049, 1130, 1142, 1143, 1146, 1227, 1251, 1698, 2049, 3118})
 """Access, names and accounts: nothing that another try would cure."""
@@ -82,7 +88,7 @@ class Session:
                 user=address.user,
                 password=address.password.encode(),
                 charset="utf8mb4",
-                autocommit=True,
+                autocommit=None,  # the driver cannot say it without its converters
                 use_unicode=False,
                 conv={},
                 connect_timeout=seconds,
@@ -94,6 +100,7 @@ class Session:
             )
             _keep_alive(self._connection._sock)
             self._connection.query(_SESSION)
+            self._connection.query(_ISOLATION)
 
     def query(self, statement: str) -> list[Row]:
         """All rows of a small result."""
