@@ -43,3 +43,28 @@ def test_rows_that_a_policy_hides_are_no_silent_loss(low: Pair) -> None:
     with low.task(low.code("t")) as running:
         running.settle()
         assert found(compared(low)["t"]) == {(What.MISSING, (7,), ())}
+
+
+def test_a_delete_that_the_target_refuses_is_kept(pair: Pair) -> None:
+    """Another table refers to the row. It stays in the target, so somebody has to be told; a key that the target
+    cannot hold is not there, and nobody is."""
+    pair.sql("CREATE TABLE t (id VARCHAR(9) PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_20")
+    pair.select("CREATE TABLE t (id varchar(3) PRIMARY KEY, v int)")
+    with pair.task(pair.code("t"), confirmed=True) as running:
+        running.settle()
+        pair.select("CREATE TABLE child (t varchar(3) REFERENCES t (id))")
+        pair.select("INSERT INTO child VALUES ('5'), ('6')")
+        pair.sql(
+            "DELETE FROM t WHERE id = '5'", "UPDATE t SET id = '600' WHERE id = '6'", "DELETE FROM t WHERE id = '7'"
+        )
+        pair.sql("INSERT INTO t VALUES ('longer', 1)", "UPDATE t SET v = 2 WHERE id = 'longer'")
+        pair.sql("DELETE FROM t WHERE id = 'longer'")
+        running.settle()
+        assert pair.select("SELECT id FROM t WHERE id IN ('5', '6', '7', '600') ORDER BY id") == [
+            ("5",),
+            ("6",),
+            ("600",),
+        ]
+        kept = {row.row: row.reason for row in pair.ledger.dirty if "longer" not in row.row}
+        assert set(kept) == {'{"id":"5"}', '{"id":"6"}'}
+        assert all("it cannot be deleted: " in why and "foreign key" in why for why in kept.values())

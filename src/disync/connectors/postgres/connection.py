@@ -115,6 +115,11 @@ def of_the_row(error: psycopg.Error) -> bool:
     return error.sqlstate is not None and error.sqlstate[:2] in _OF_THE_ROW
 
 
+def cannot_be_held(error: psycopg.Error) -> bool:
+    """Whether the target's column has no such values."""
+    return error.sqlstate is not None and error.sqlstate[:2] == "22"
+
+
 def reason(error: psycopg.Error) -> str:
     """The server's own words, without the statement."""
     diagnosis = error.diag

@@ -9,7 +9,7 @@ import psycopg
 
 from disync.connectors.postgres import fields, sql
 from disync.connectors.postgres.catalog import Target
-from disync.connectors.postgres.connection import Connection, of_the_row, reason_of_row
+from disync.connectors.postgres.connection import Connection, cannot_be_held, of_the_row, reason, reason_of_row
 from disync.connectors.postgres.copying import PIECE, Copying
 from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
@@ -99,7 +99,7 @@ class Lane:
             self._each(b"".join(refused), self._copy)
         if changes:
             self._open_stages()
-            self._each(changes.gone(), self._delete, of_keys=True)
+            self._each(changes.gone(), self._delete, self.mapping.keys)
             self._each(changes.live(new=False), self._replace)
             self._each(changes.live(new=True), self._add)
         dirty, self._dirty = self._dirty, []
@@ -127,11 +127,12 @@ class Lane:
         for row in changes.take(lines, ops):
             self._refuse(row, f"column {self.mapping.keys[0]}: a key must not be null")
 
-    def _refuse(self, row: bytes, why: str) -> None:
-        self._dirty.append(self.mapping.refused(row, why, self._position))
+    def _refuse(self, row: bytes, why: str, columns: Sequence[str] | None = None) -> None:
+        self._dirty.append(self.mapping.refused(row, why, self._position, columns or self.mapping.columns))
 
-    def _each(self, lines: bytes, put: Callable[[bytes], None], of_keys: bool = False) -> None:
-        """Put rows, all at once if the server takes them all, else halves of them until the refused ones are found."""
+    def _each(self, lines: bytes, put: Callable[[bytes], None], keys: Sequence[str] | None = None) -> None:
+        """Put rows, all at once if the server takes them all, else halves of them until the refused ones are found.
+        `keys`: the columns that they have, where they are but the keys of rows that are to go."""
         if not lines:
             return
         try:
@@ -143,10 +144,12 @@ class Lane:
             number = rows.count(lines)
             if number > 1:
                 middle = rows.cut(lines, number // 2)
-                self._each(lines[:middle], put, of_keys)
-                self._each(lines[middle:], put, of_keys)
-            elif not of_keys:  # a key that the target cannot hold is not there
+                self._each(lines[:middle], put, keys)
+                self._each(lines[middle:], put, keys)
+            elif keys is None:
                 self._refuse(lines, reason_of_row(error))
+            elif not cannot_be_held(error):  # and so is not there
+                self._refuse(lines, f"it cannot be deleted: {reason(error)}", keys)
 
     def _copy(self, lines: bytes) -> None:
         self._fill(self._target.relation, self.mapping.columns, [lines])

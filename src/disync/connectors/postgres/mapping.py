@@ -90,13 +90,14 @@ class Mapping:
         ]
         return Mapped(b"".join(lines), bytes([ops[place] for place in kept]) if batch.ops else None, refused)
 
-    def refused(self, row: bytes, reason: str, position: Position) -> Dirty:
-        """A row that the server has refused."""
+    def refused(self, row: bytes, reason: str, position: Position, columns: Sequence[str]) -> Dirty:
+        """A row of these columns that the server has refused."""
         (found,) = rows.fields(row)
         types = [*(feed.type for feed in self._feeds), *(_CHANGE_TYPES if self.append else ())]
-        pairs = zip(types, found, strict=True)
-        values = [None if field is None else fields.decode(type_, field) for type_, field in pairs]
-        return self._dirty(dict(zip(self.columns, values, strict=True)), reason, position)
+        of = dict(zip(self.columns, types, strict=True))
+        pairs = zip(columns, found, strict=True)
+        values = {name: None if field is None else fields.decode(of[name], field) for name, field in pairs}
+        return self._dirty(values, reason, position)
 
     def _encoded(self, values: Sequence[Sequence[Any]]) -> tuple[list[list[bytes | None]], dict[int, str]]:
         """(fields by column, why the target cannot hold a row by its place)"""
