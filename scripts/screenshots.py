@@ -78,7 +78,7 @@ def _tasks(client: Client, source: mariadb.MariaDB, target: str) -> tuple[int, i
         {"stepType": "mysql", "name": "reader", "category": "reader", "parameter": reader, "gui": {"x": 60, "y": 60}},
         {"stepType": "holo", "name": "writer", "category": "writer", "parameter": writer, "gui": {"x": 440, "y": 60}},
     ]
-    job = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+    job = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}}, indent=2)
     return _start(client, "DI_REALTIME", "orders_to_holo", job), _start(client, "DI_SOLUTION", "shop", PROCESS_CONTENT)
 
 

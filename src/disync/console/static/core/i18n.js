@@ -54,7 +54,8 @@ export function time(value) {
   return new Intl.DateTimeFormat(locale(), { dateStyle: 'short', timeStyle: 'medium' }).format(new Date(value));
 }
 
-/** Hours and minutes, of seconds since 1970. */
-export function clock(seconds) {
-  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit', hour12: false }).format(new Date(seconds * 1000));
+/** Hours and minutes, of seconds since 1970; `fine`: and seconds. */
+export function clock(seconds, fine = false) {
+  const parts = { hour: '2-digit', minute: '2-digit', hour12: false, ...(fine && { second: '2-digit' }) };
+  return new Intl.DateTimeFormat(locale(), parts).format(new Date(seconds * 1000));
 }

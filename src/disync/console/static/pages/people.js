@@ -27,7 +27,7 @@ function Members() {
     { key: 'role', title: t('people.role'), render: (one) => html`<select aria-label=${t('people.roleof', { name: one.ProjectMemberName })} value=${one.ProjectRoleList[0]?.ProjectRoleCode}
       onChange=${(event) => act('AddProjectMemberToRole', { UserId: one.ProjectMemberId, RoleCode: event.target.value }).catch((fault) => { complain(fault); again(); })}>
       ${ROLES.map((role) => html`<option value=${role} selected=${role === one.ProjectRoleList[0]?.ProjectRoleCode}>${t(`people.${role}`)}</option>`)}</select>` },
-    { key: 'act', title: '', render: (one) => html`<${Button} kind="small danger" onClick=${() => setDialog({ remove: one })}>${t('people.remove')}<//>` },
+    { key: 'act', title: '', acts: true, render: (one) => html`<${Button} kind="small danger" onClick=${() => setDialog({ remove: one })}>${t('people.remove')}<//>` },
   ];
   return html`<div class="title"><h2>${t('people.members')}</h2><span class="grow"></span><${Button} onClick=${() => setDialog({ add: true })}>${t('add')}<//></div>
     <${FaultNote} error=${error} again=${again} />
@@ -63,7 +63,7 @@ function Keys() {
     { key: 'UserId', title: t('audit.who') },
     { key: 'CreateTime', title: t('people.made'), render: (one) => time(one.CreateTime) },
     { key: 'Status', title: t('tasks.state'), render: (one) => html`<span class=${`badge ${one.Status === 'Active' ? 'good' : 'rest'}`}>${t(`people.${one.Status}`)}</span>` },
-    { key: 'act', title: '', render: (one) => html`<${Button} kind="small" onClick=${() => turn(one)}>${t(one.Status === 'Active' ? 'people.off' : 'people.on')}<//>` },
+    { key: 'act', title: '', acts: true, render: (one) => html`<${Button} kind="small" onClick=${() => turn(one)}>${t(one.Status === 'Active' ? 'people.off' : 'people.on')}<//>` },
   ];
   return html`<div class="title"><h2>${t('people.keys')}</h2><span class="grow"></span>${me.Root && html`<${Button} onClick=${make}>${t('people.newkey')}<//>`}</div>
     <${FaultNote} error=${error} again=${again} />
@@ -96,7 +96,7 @@ function Users() {
     { key: 'UserId', title: t('people.userid'), render: (one) => html`<strong>${one.UserId}</strong>` },
     { key: 'Name', title: t('tasks.name') },
     { key: 'Root', title: t('people.role'), render: (one) => (one.Root ? 'root' : '') },
-    { key: 'act', title: '', render: (one) => html`<${Button} kind="small" onClick=${() => makeKey(one.UserId)}>${t('people.newkey')}<//>` },
+    { key: 'act', title: '', acts: true, render: (one) => html`<${Button} kind="small" onClick=${() => makeKey(one.UserId)}>${t('people.newkey')}<//>` },
   ];
   return html`<h2>${t('people.users')}</h2><${FaultNote} error=${error} again=${again} />
     ${data && html`<${Table} label=${t('people.users')} columns=${columns} rows=${data} rowKey=${(one) => one.UserId} />`}

@@ -40,7 +40,7 @@ export default function Sources() {
     { key: 'DataSourceType', title: t('tasks.type') },
     { key: 'EnvType', title: t('sources.env'), render: (one) => t(one.EnvType === PRODUCTION ? 'sources.production' : 'sources.development') },
     { key: 'test', title: t('sources.reached'), render: (one) => html`<${Reached} result=${tested[one.Id]} /> <${Button} kind="small" onClick=${() => test(one)}>${t('test')}<//>` },
-    { key: 'act', title: '', render: (one) => html`<${Button} kind="small" onClick=${() => setDialog({ edit: one })}>${t('edit')}<//> <${Button} kind="small danger" onClick=${() => remove(one)}>${t('delete')}<//>` },
+    { key: 'act', title: '', acts: true, render: (one) => html`<${Button} kind="small" onClick=${() => setDialog({ edit: one })}>${t('edit')}<//> <${Button} kind="small danger" onClick=${() => remove(one)}>${t('delete')}<//>` },
   ];
   const close = () => {
     setDialog(null);

@@ -16,7 +16,7 @@ export function Chart({ title, times, values, show, from, to }) {
     const options = {
       width: box.current.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false },
       scales: { y: { range: (_, least, most) => [0, Math.max(most, 1)] } },
-      axes: [{ ...axis, values: (_, marks) => marks.map(clock) }, { ...axis, size: 70, values: (_, marks) => marks.map((mark) => show(mark)) }],
+      axes: [{ ...axis, size: 26, space: 70, values: (_, marks, _axis, _space, step) => marks.map((mark) => clock(mark, step < 60)) }, { ...axis, size: 70, values: (_, marks) => marks.map((mark) => show(mark)) }],
       series: [{}, { stroke: colour('--accent'), width: 2, fill: colour('--wash'), spanGaps: false, points: { show: false } }],
     };
     plot.current = new uPlot(options, [[], []], box.current);

@@ -2,8 +2,11 @@
 import { html } from '../vendor/preact.js';
 import { number, t } from '../core/i18n.js';
 
+const side = ({ numeric, acts }) => (acts ? 'acts' : numeric ? 'numeric' : '');
+
 /**
- * `columns`: {key, title, render(row), numeric}. `selected`: a Set of keys, with `onSelect` to replace it.
+ * `columns`: {key, title, render(row), numeric, acts}; one that `acts` has buttons, and comes last. `selected`: a Set of
+ * keys, with `onSelect` to replace it.
  * On a narrow screen a row becomes a card: each cell then has its title beside it.
  */
 export function Table({ columns, rows, rowKey, selected, onSelect, empty, label }) {
@@ -19,12 +22,12 @@ export function Table({ columns, rows, rowKey, selected, onSelect, empty, label 
     <thead><tr>
       ${selected && html`<th class="tick"><input type="checkbox" aria-label=${t('select.all')} checked=${all}
         onChange=${toggleAll} /></th>`}
-      ${columns.map((column) => html`<th scope="col" class=${column.numeric ? 'numeric' : ''}>${column.title}</th>`)}
+      ${columns.map((column) => html`<th scope="col" class=${side(column)}>${column.title}</th>`)}
     </tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${rowKey(row)}>
       ${selected && html`<td class="tick"><input type="checkbox" checked=${selected.has(rowKey(row))}
         aria-label=${t('select.one', { name: row.Name ?? rowKey(row) })} onChange=${() => toggle(rowKey(row))} /></td>`}
-      ${columns.map((column) => html`<td class=${column.numeric ? 'numeric' : ''} data-title=${column.title}>
+      ${columns.map((column) => html`<td class=${side(column)} data-title=${column.title}>
         ${column.render ? column.render(row) : row[column.key]}</td>`)}
     </tr>`)}</tbody>
   </table></div>`;

@@ -21,7 +21,7 @@ export default function Checkpoints({ place, instance }) {
   const asked = { ProjectId: place.ProjectId, FileId: place.FileId };
   const { data, error, again } = usePoll(() => call('ListDISyncCheckpoints', asked).then((answer) => answer.Data.Checkpoints), 5000, [place.FileId]);
   const stopped = !['RUN', 'WAIT', 'KILLING'].includes(instance.Status);
-  const edit = { key: 'edit', title: t('edit'), render: (one) => html`<${Button} kind="small" aria-label=${t('checkpoints.edit', { split: one.Split })} onClick=${() => setEdited(one)}>${t('edit')}<//>` };
+  const edit = { key: 'edit', title: t('edit'), acts: true, render: (one) => html`<${Button} kind="small" aria-label=${t('checkpoints.edit', { split: one.Split })} onClick=${() => setEdited(one)}>${t('edit')}<//>` };
   const columns = stopped && served('UpdateDISyncCheckpoint') ? [...COLUMNS, edit] : COLUMNS;
   return html`<${FaultNote} error=${error} again=${again} />
     ${data && html`<${Table} label=${t('tab.checkpoints')} columns=${columns} rows=${data} rowKey=${(one) => one.Split} empty=${t('checkpoints.none')} />

@@ -36,7 +36,7 @@ export default function Tables({ place, again: refresh }) {
   const act = ({ SourceTable: table, Status: status }) => (status === 'FAIL'
     ? html`<${Button} kind="small" onClick=${() => retry(table).catch(complain)}>${t('tables.retry')}<//>`
     : LOADED.includes(status) && html`<${Button} kind="small" onClick=${() => setChosen(table)}>${t('tables.again')}<//>`);
-  const columns = [...COLUMNS, { key: 'act', title: t('tables.act'), render: act }];
+  const columns = [...COLUMNS, { key: 'act', title: t('tables.act'), acts: true, render: act }];
   return html`<div class="tools"><${Search} value=${keyword} onInput=${setKeyword} label=${t('tables.search')} />
     <select aria-label=${t('tasks.state')} value=${state} onChange=${(event) => setState(event.target.value)}>
       <option value="">${t('tasks.allstates')}</option>${STATES.map((one) => html`<option value=${one}>${t(`state.${one}`)}</option>`)}
