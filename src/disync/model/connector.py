@@ -266,13 +266,15 @@ class Site:
     """Where a step works: its `parameter` object as written, and the content of the data sources it names.
 
     `owner` is the task's (`Task.owner`): what a target that keeps checkpoints keeps them under. `without`: tables that
-    are selected and yet left alone.
+    are selected and yet left alone. `dirty`: how many refused rows the task allows (None: any number); a writer that is
+    far beyond need not look for more.
     """
 
     parameter: Mapping[str, Any]
     sources: Mapping[str, Mapping[str, Any]]
     owner: str = ""
     without: frozenset[str] = frozenset()
+    dirty: int | None = None
 
 
 Named = tuple[str, str]

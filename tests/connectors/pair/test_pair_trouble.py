@@ -9,6 +9,7 @@ from pair import Pair, made
 from verifying import compared, found
 
 from disync.engine.findings import What
+from disync.model.errors import DirtyLimit
 from disync.native import pgcopy
 from mariadb import MariaDB
 
@@ -68,3 +69,16 @@ def test_a_delete_that_the_target_refuses_is_kept(pair: Pair) -> None:
         kept = {row.row: row.reason for row in pair.ledger.dirty if "longer" not in row.row}
         assert set(kept) == {'{"id":"5"}', '{"id":"6"}'}
         assert all("it cannot be deleted: " in why and "foreign key" in why for why in kept.values())
+
+
+def test_a_target_that_takes_no_row_stops_a_task_that_allows_few(pair: Pair) -> None:
+    """Each would be tried by itself, and the task could neither end nor be stopped until all of a step were."""
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_20000")
+    pair.select("CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v < 0))")
+    with pair.task(pair.code("t"), dirty=10) as running:
+        error = running.fails()
+        assert isinstance(error, DirtyLimit) and "allows 10; the last: " in str(error) and error.tables == {"t"}
+    pair.select("ALTER TABLE t DROP CONSTRAINT t_v_check")
+    with pair.task(pair.code("t"), dirty=10) as running:
+        running.settle()
+        assert pair.equal()

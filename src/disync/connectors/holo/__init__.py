@@ -18,7 +18,7 @@ from disync.model.connector import Connector, Site, Writer
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters, site.owner, detect, scheme="hologres"))
+    return PostgresWriter(Destination(address, parameters, site.owner, detect, "hologres", site.dirty))
 
 
 def _create(content: Mapping[str, Any], ddl: str) -> str:

@@ -20,7 +20,7 @@ from disync.model.outlook import Measured
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters, site.owner))
+    return PostgresWriter(Destination(address, parameters, site.owner, dirty=site.dirty))
 
 
 def probe(content: Mapping[str, Any]) -> None:

@@ -25,6 +25,8 @@ class Destination:
     detect: Callable[[Connection], Dialect] = lambda _: POSTGRESQL
     scheme: str = "postgres"
     """Of its name for catalogues."""
+    dirty: int | None = None
+    """How many refused rows the task allows."""
 
     @property
     def schema(self) -> str:

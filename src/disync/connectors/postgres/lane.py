@@ -11,14 +11,18 @@ from disync.connectors.postgres import fields, sql
 from disync.connectors.postgres.catalog import Target
 from disync.connectors.postgres.connection import Connection, cannot_be_held, of_the_row, reason, reason_of_row
 from disync.connectors.postgres.copying import PIECE, Copying
+from disync.connectors.postgres.destination import Destination
 from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
 from disync.model.data import Batch, Dirty, Position, Table
-from disync.model.errors import BadConfig
+from disync.model.errors import BadConfig, DirtyLimit
 from disync.native import rows
 from disync.native.fold import Fold
 
 _STAGES = count(1)
+
+LOOKED_FOR = 1000
+"""Beyond what a task allows: refused rows are found one by one, which takes a millisecond or two for each."""
 
 
 class Lane:
@@ -29,11 +33,12 @@ class Lane:
     `pause` nothing else can be asked on the connection.
     """
 
-    def __init__(self, connection: Connection, target: Target, table: Table, append: bool, ignore: bool) -> None:
+    def __init__(self, connection: Connection, target: Target, table: Table, destination: Destination) -> None:
         self._connection = connection
         self._target = target
-        self._ignore = ignore
-        self.mapping = Mapping(table, target, append)
+        self._ignore = destination.ignore
+        self._allowed = destination.dirty
+        self.mapping = Mapping(table, target, destination.append)
         self._copying = Copying(connection, sql.copy_in(target.relation, self.mapping.columns))
         self._loads: list[bytes] = []
         self._refused: list[bytes] = []
@@ -129,6 +134,12 @@ class Lane:
 
     def _refuse(self, row: bytes, why: str, columns: Sequence[str] | None = None) -> None:
         self._dirty.append(self.mapping.refused(row, why, self._position, columns or self.mapping.columns))
+        if self._allowed is not None and len(self._dirty) > self._allowed + LOOKED_FOR:
+            raise DirtyLimit(
+                f"Very many rows of {self.mapping.table.name} are refused ({len(self._dirty)} and more at once), and "
+                f"errorLimit.record allows {self._allowed}; the last: {why}. None of them was written or kept: mend "
+                "the rows or the target and start the task again, and they come once more."
+            )
 
     def _each(self, lines: bytes, put: Callable[[bytes], None], keys: Sequence[str] | None = None) -> None:
         """Put rows, all at once if the server takes them all, else halves of them until the refused ones are found.
