@@ -127,6 +127,8 @@ def _most(one: int | None, other: int | None) -> int | None:
 def _changed(batch: Batch, route: Route, again: bool) -> Batch:
     found = ruled(batch, route.dml, again)
     ops, mask, gone = found.ops, found.mask, found.gone
+    if again and gone == b"\x01":
+        return _marked(batch, route)
     if isinstance(batch.rows, Encoded):
         lines = batch.rows.buffers[0]
         if mask is not None:
@@ -142,6 +144,17 @@ def _changed(batch: Batch, route: Route, again: bool) -> Batch:
         for place, row in enumerate(kept)
     ]
     return replace(batch, table=route.target, rows=record_batch(route.target, longer), ops=ops)
+
+
+def _marked(batch: Batch, route: Route) -> Batch:
+    """A row that is gone, of which there is no more than its key: it is marked, and keeps what else it has."""
+    assert not isinstance(batch.rows, Encoded), "what is read again comes as Arrow"
+    (row,) = rows_of(batch.rows)
+    known = {column.name: value for column, value in zip(batch.table.columns, row, strict=True)}
+    known |= {one.column.name: _value(one, True) for one in route.added}
+    columns = tuple(c for c in route.target.columns if c.name in route.target.keys or c.name == DELETED.name)
+    table = replace(route.target, columns=columns)
+    return replace(batch, table=table, rows=record_batch(table, [[known[c.name] for c in columns]]), ops=b"U")
 
 
 def _value(added: Added, deleted: bool) -> Any:

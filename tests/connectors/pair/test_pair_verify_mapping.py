@@ -68,6 +68,13 @@ def test_a_row_that_is_deleted_by_name_only_is_not_there(pair: Pair) -> None:
         assert report.equal and report.rows == (48, 48)
         pair.select('UPDATE a SET "_is_deleted_" = NOT "_is_deleted_" WHERE id IN (2, 3)')
         assert found(compared(pair, code)["a"]) == {(What.EXTRA, (2,), ()), (What.MISSING, (3,), ())}
+    pair.select("UPDATE a SET v = 'what was there' WHERE id = 2")
+    for number in (2, 3):
+        pair.ledger.kept[number] = Kept(number, 1, f"{pair.name}.a", f'{{"id": {number}}}')
+    with pair.task(code) as running:
+        running.settle()
+        assert compared(pair, code)["a"].equal
+    assert pair.select('SELECT v, "_is_deleted_" FROM a WHERE id = 2') == [("what was there", True)]
 
 
 def test_what_the_rules_leave_out_is_as_asked(pair: Pair) -> None:
