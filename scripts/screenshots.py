@@ -218,6 +218,7 @@ def _wizard(page: Page, service: servers.Service, words: tuple[str, ...], suffix
 
 
 def _shoot(page: Page, name: str) -> None:
+    page.wait_for_function("() => [...document.images].every((one) => one.complete && one.naturalWidth)")
     page.screenshot(path=FOLDER / f"{name}.png")
 
 
