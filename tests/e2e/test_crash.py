@@ -125,10 +125,14 @@ class World:
         return [child for child in children if "disync.worker" in child.cmdline()]
 
 
+def runs_begun(service: servers.Service, file_id: str) -> list[str]:
+    """What the workers have logged of each."""
+    return [line for line in service.log.splitlines() if "run begins" in line and f"task={file_id} " in line]
+
+
 def kill_the_holder(service: servers.Service, file_id: str) -> None:
     """kill -9 whichever worker runs the task: another may run it afterwards."""
-    begun = [line for line in service.log.splitlines() if "run begins" in line and f"task={file_id} " in line]
-    os.kill(int(begun[-1].rpartition("worker=")[2].rpartition("-")[2]), signal.SIGKILL)
+    os.kill(int(runs_begun(service, file_id)[-1].rpartition("worker=")[2].rpartition("-")[2]), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +177,9 @@ def test_workers_killed_again_and_again_while_records_move(service: servers.Serv
     producer.start()
     for round_ in range(1, rounds + 1):
         until(lambda bound=round_: total(world.arrived()) > bound * 5000)  # type: ignore[misc]
+        begun = len(runs_begun(service, world.file_id))
         kill_the_holder(service, world.file_id)
-        until(lambda: world.state() != "RUN")
+        until(lambda before=begun: len(runs_begun(service, world.file_id)) > before)  # type: ignore[misc]
         until(lambda: world.state() == "RUN")
     producer.join()
     until(lambda: total(world.arrived()) == published)
@@ -210,5 +215,5 @@ def test_the_server_itself_killed_and_started_again(tmp_path: Path) -> None:
         world.move_to(second)
         world.publish(5000, 8000)
         until(lambda: total(world.arrived()) == 8000)
-        assert world.state() == "RUN"
+        until(lambda: world.state() == "RUN")  # it is told a moment after the run has begun
         check(world, 8000, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from shop import World, change, stock
-from test_crash import kill_the_holder, until
+from test_crash import kill_the_holder, runs_begun, until
 
 import mariadb
 import servers
@@ -26,8 +26,9 @@ def test_load_follow_and_kill(world: World) -> None:
     writer.start()
     until(lambda: world.state() == "RUN")
     until(lambda: len(world.rows()) > 0)
+    begun = len(runs_begun(world.service, world.file_id))
     kill_the_holder(world.service, world.file_id)
-    until(lambda: world.state() != "RUN")
+    until(lambda: len(runs_begun(world.service, world.file_id)) > begun)
     until(lambda: world.state() == "RUN")
     writer.join()
     change(world.source, 2, 50)
