@@ -35,6 +35,7 @@ LATER = {
     "0011": ["instance_worker", "instance_free"],
     "0012": ["file.cu", "deployment.cu"],
     "0013": ["omitted_column"],
+    "0014": ["lending", "seat", "lent"],
 }
 INDEXES = {"file_solution", "instance_worker", "instance_free"}
 """What each revision has brought: tables, indexes, and columns after a dot."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import NamedTuple, Protocol
 
+from disync.engine.helping import Help
 from disync.engine.ledger import Ledger
+from disync.engine.lending import Desk
 from disync.model.errors import TaskError
 from disync.model.run import Task
 
@@ -15,10 +17,6 @@ class Hold(NamedTuple):
 
     task_id: int
     epoch: int
-
-
-LEASE_SECONDS = 10.0
-"""How long a run stays a worker's own without being renewed. A worker that cannot renew stops its runs before that."""
 
 
 class Dispatch(Protocol):
@@ -44,3 +42,10 @@ class Dispatch(Protocol):
         """
 
     def ledger(self, task: Task) -> Ledger: ...
+
+    def desk(self, task: Task) -> Desk:
+        """Where the run meets workers that help it."""
+
+    @property
+    def help(self) -> Help:
+        """Where a worker meets runs that it helps."""

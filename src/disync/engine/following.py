@@ -41,8 +41,7 @@ class Following:
     def begin(self) -> None:
         """Take up what the runs before have left out."""
         self._omitted = dict(self._ledger.omitted())
-        for table, columns in self._omitted.items():
-            self._pipeline.transform.omit(table, columns)
+        self._pipeline.omit(self._omitted)
 
     def followed(self, change: SchemaChange) -> SchemaChange | None:
         """What the target is to follow, by the task's policy for this kind of change (ddlMarkMap)."""

@@ -159,6 +159,7 @@ class Joining:
         """The target's rows go, its columns follow, as far as they follow at all: nobody will tell of them later."""
         if not tables:
             return
+        self._fence(tables)
         sink = self._pipeline.writer.open(Split(f"emptied@{self._task.epoch}", tables[0]))
         try:
             for table in tables:
@@ -171,6 +172,22 @@ class Joining:
                         sink.alter(mapped)
         finally:
             sink.close()
+
+    def _fence(self, tables: Sequence[Table]) -> None:
+        """Another worker may have rows in its hands of a load before, which must not come after the table was emptied:
+        what is ended in the target is written no more."""
+        if not self._pipeline.writer.shared:
+            return
+        ended = self._pipeline.writer.ended() or frozenset()
+        for part in self._ledger.parts_left({table.name for table in tables}):
+            if part in ended or part.startswith(TOLD):
+                continue
+            sink = self._pipeline.writer.open(Split(part, Table(part)))
+            try:
+                held = sink.last()
+                sink.flush(Checkpoint(part, held.position if held else Position(""), self._task.epoch, done=True))
+            finally:
+                sink.close()
 
     def _follows(self, kind: str) -> bool:
         return self._task.ddl.get(kind, Policy.WARNING) is Policy.NORMAL

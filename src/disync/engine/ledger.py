@@ -20,6 +20,9 @@ class Ledger(Protocol):
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         """The last checkpoint of every split this task has ever begun, by split id."""
 
+    def checkpoint(self, split: str) -> Checkpoint | None:
+        """The last one of this split."""
+
     def load(self) -> Sequence[Split]:
         """The bounded splits that `begin` was given; of each one's table only the name is kept."""
 
@@ -45,6 +48,9 @@ class Ledger(Protocol):
 
     def left(self) -> Set[str]:
         """The tables that were in the task before and have not come back."""
+
+    def parts_left(self, tables: Set[str]) -> Sequence[str]:
+        """The bounded splits that these had, of those that have left."""
 
     def fail(self, tables: Set[str], reason: str) -> None:
         """These tables are left behind, for this reason, until somebody asks for them again: as if they had left."""
@@ -79,7 +85,7 @@ class Notebook:
         self._lock = threading.Lock()
         self._checkpoints: dict[str, Checkpoint] = {}
         self._load: list[Split] = []
-        self._left: set[str] = set()
+        self._left: list[Split] = []
         self._failed: dict[str, str] = {}
         self._omitted: dict[str, frozenset[str]] = {}
         self.dirty: list[Dirty] = []
@@ -94,6 +100,9 @@ class Notebook:
         with self._lock:
             return dict(self._checkpoints)
 
+    def checkpoint(self, split: str) -> Checkpoint | None:
+        return self.checkpoints().get(split)
+
     def load(self) -> Sequence[Split]:
         with self._lock:
             return list(self._load)
@@ -102,7 +111,8 @@ class Notebook:
         with self._lock:
             self._checkpoints.update({c.split: c for c in checkpoints})
             self._load.extend(load)
-            self._left -= {split.table.name for split in load}
+            names = {split.table.name for split in load}
+            self._left = [split for split in self._left if split.table.name not in names]
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
         with self._lock:
@@ -118,12 +128,16 @@ class Notebook:
 
     def leave(self, tables: Set[str]) -> None:
         with self._lock:
-            self._left |= {split.table.name for split in self._load if split.table.name in tables}
+            self._left += [split for split in self._load if split.table.name in tables]
             self._load = [split for split in self._load if split.table.name not in tables]
 
     def left(self) -> Set[str]:
         with self._lock:
-            return set(self._left)
+            return {split.table.name for split in self._left}
+
+    def parts_left(self, tables: Set[str]) -> Sequence[str]:
+        with self._lock:
+            return [split.id for split in self._left if split.table.name in tables]
 
     def fail(self, tables: Set[str], reason: str) -> None:
         self.leave(tables)

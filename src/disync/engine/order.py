@@ -27,6 +27,15 @@ class Order:
         """There may be other streams than before."""
         self._stale = True
 
+    @property
+    def parts(self) -> int:
+        """How many parts wait to be read."""
+        return len(self._waiting)
+
+    def again(self, split: Split) -> None:
+        """A part that was given out has not been read."""
+        self._waiting.append(split)
+
     def ended(self, split: str) -> None:
         """The thread of this one is over."""
         stream = self._stream_of.get(split)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -65,6 +65,16 @@ class Pipeline:
         """Which tables become which, as far as both sides have names for everybody."""
         named = [(r, self.reader.dataset(r.source), self.writer.dataset(r.target)) for r in self.routes]
         return [flow(route, source, target) for route, source, target in named if source and target]
+
+    @property
+    def lends(self) -> bool:
+        """Whether other workers may read parts of its load. A rate is kept by one worker alone."""
+        return self.writer.shared and self.bytes_per_second is None
+
+    def omit(self, omitted: Mapping[str, frozenset[str]]) -> None:
+        """By table of the source, columns that its target goes without."""
+        for table, columns in omitted.items():
+            self.transform.omit(table, columns)
 
     def load(self) -> list[Split]:
         """The bounded splits of a task that begins: what is there now. None for one that only follows a log."""

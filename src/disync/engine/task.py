@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from types import TracebackType
-from typing import Protocol
 
 import structlog
 
@@ -22,11 +21,14 @@ from disync.engine.delay import Delay, longest
 from disync.engine.following import Following
 from disync.engine.joining import Joining
 from disync.engine.late_keys import LateKeys
+from disync.engine.lease import Lease
 from disync.engine.ledger import Ledger
+from disync.engine.lending import Back, Desk, Lending
 from disync.engine.order import Order
 from disync.engine.pace import Throttle
 from disync.engine.plan import Pipeline
 from disync.engine.replay import Replay
+from disync.engine.saving import save
 from disync.engine.split_run import SplitRun
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
@@ -39,19 +41,22 @@ DISCOVER_SECONDS = 5.0
 """How often an endless source is asked for new streams while none of the known ones ends."""
 
 
-class Lease(Protocol):
-    @property
-    def valid(self) -> bool: ...
-
-
 class Run:
     """One run of a task: owns its reader, its writer and a thread for every split that is being read.
 
     `joins`: it begins by joining tables that have caught up to the source's stream. `joining`: it has ended, in good
-    order, so that the next run does that.
+    order, so that the next run does that. `loading`: parts of a full load are being read.
     """
 
-    def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger, lease: Lease, joins: bool = False) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        task: Task,
+        ledger: Ledger,
+        lease: Lease,
+        joins: bool = False,
+        desk: Desk | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._task = task
         self._ledger = ledger
@@ -70,6 +75,8 @@ class Run:
         self._quiet: dict[str, Position | None] = {}
         """The streams, and where they are durable."""
         self._delays: dict[str, Delay] = {}
+        self._lending = Lending(desk if pipeline.lends else None, pipeline.parallel, self._changed.set)
+        self.loading = True
         self.joining = False
         self.running = False
 
@@ -112,6 +119,7 @@ class Run:
             self._failure = self._failure or failure
         finally:
             self._pipeline.reader.close()
+            self._lending.end()
             for thread in self._threads.values():
                 thread.join()
         if self._failure is not None:
@@ -197,11 +205,11 @@ class Run:
         """Start a thread for every split whose parents have been read to their end, until all is read. A stream may
         never end, so each has a thread of its own; bounded splits share `parallel` of them."""
         order = Order(self._load, lambda: self._pipeline.streams(self._load), self._ended)
+        self._lending.begin(order.parts)
         while not self._stopping.is_set() and self._failure is None:
-            room = self._pipeline.parallel - len(self._threads.keys() - self._quiet.keys())
-            for split in order.ready(self._threads, self._ended, room):
-                self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
-            if not self._threads and order.over(self._ended):
+            self._hand_out(order, checkpoints)
+            self.loading = self._lending.out or bool(self._threads.keys() - self._quiet.keys())
+            if not self._threads and not self._lending.out and order.over(self._ended):
                 return
             if not self._changed.wait(DISCOVER_SECONDS):
                 order.ask()
@@ -209,6 +217,36 @@ class Run:
             for split_id in [split_id for split_id in self._threads if split_id in self._ended]:
                 self._threads.pop(split_id).join()  # it is about to let go of its sink
                 order.ended(split_id)
+
+    def _hand_out(self, order: Order, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Begin what may begin, here or at workers that help. What one of those has read is only ended here."""
+        lending = self._lending
+        room = self._pipeline.parallel - lending.seats - len(self._threads.keys() - self._quiet.keys())
+        for split, _ in lending.returned(Back.LEFT):
+            order.again(split)
+        for split, returned in lending.returned(Back.DONE, Back.FAILED, most=room):
+            if returned.reason:
+                self._heed(split, returned.reason)
+            self._launch(split, self._ledger.checkpoint(split.id))
+            room -= 1
+        lend: list[Split] = []
+        for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(max(0, -room))):
+            if split.endless or room > 0:
+                self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
+                room -= not split.endless
+            else:
+                lend.append(split)
+        lending.lend(lend)
+        if not order.parts:
+            lending.none_left()
+
+    def _heed(self, split: Split, reason: str) -> None:
+        """A helper could not read this part. It is read here, and what is wrong is then met here; but rows that were
+        refused do not come again."""
+        log.warning("a helper failed", task=self._task.id, split=split.id, reason=reason)
+        code, _, text = reason.partition(": ")
+        if code == DirtyLimit.code:
+            raise DirtyLimit(text, [split.table.name])
 
     def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
@@ -277,16 +315,7 @@ class Run:
             raise Fenced("The lease of this run could not be renewed in time.")
 
     def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally) -> None:
-        """Flush, then save, then ack. Never another order."""
-        dirty = [*checkpoint.refused, *sink.flush(checkpoint)]
-        refused = self._ledger.save(checkpoint, dirty, tally + Tally(rows_written=-len(dirty), rows_dirty=len(dirty)))
-        limit = self._task.limits.dirty
-        if dirty and limit is not None and refused > limit:
-            raise DirtyLimit(
-                f"{refused} rows were refused and errorLimit.record allows {limit}; the last: "
-                f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again.",
-                self._refusing(dirty),
-            )
+        save(self._task, self._ledger, self._refusing, checkpoint, sink, tally)
 
     def _refusing(self, dirty: Sequence[Dirty]) -> Set[str]:
         """The targets of the tables that these rows are of; none where one of them does not tell."""

@@ -1,6 +1,7 @@
 """A worker: one process that hosts many runs.
 
-It takes runs that nobody holds, keeps its hold on them, and stops what is no longer wanted. A worker that cannot renew
+It takes runs that nobody holds, keeps its hold on them, and stops what is no longer wanted; and while none of its own
+has a full load to read, it helps other workers with theirs. A worker that cannot renew
 its leases stops its runs by itself before they expire, so that two workers never run one task; should it be frozen
 and wake up late, the lease check before every write holds it back, and epochs reject what it saves.
 """
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 import structlog
 
 from disync.engine.carry import carry
-from disync.engine.dispatch import LEASE_SECONDS, Dispatch, Hold
+from disync.engine.dispatch import Dispatch, Hold
+from disync.engine.helping import Helping
+from disync.engine.lease import Clock
 from disync.engine.memory import resident_bytes
 from disync.engine.task import Run
 from disync.model.errors import DISyncError, TaskError
@@ -36,20 +39,6 @@ FIRST_SAMPLE_SECONDS = 2.0
 """Between two samples of a run, and before its first one."""
 
 
-class Lease:
-    """The worker's own clock on its leases: `valid` turns false well before another worker may take over."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def renewed(self, at: float) -> None:
-        self._until = at + LEASE_SECONDS * 0.7
-
-    @property
-    def valid(self) -> bool:
-        return time.monotonic() < self._until
-
-
 @dataclass(slots=True)
 class Hosted:
     task: Task
@@ -62,6 +51,11 @@ class Hosted:
     @property
     def runs(self) -> bool:
         return self.run is not None and self.run.running
+
+    @property
+    def loads(self) -> bool:
+        """Whether it is busy with a full load, or may be about to."""
+        return self.run is None or self.run.loading
 
     def due(self, now: float) -> bool:
         """Whether it is time for a sample. The first time only begins to count."""
@@ -81,8 +75,9 @@ class Worker:
     def __init__(self, name: str, dispatch: Dispatch) -> None:
         self._name = name
         self._dispatch = dispatch
-        self._lease = Lease()
+        self._lease = Clock()
         self._hosted: dict[Hold, Hosted] = {}
+        self._helping = Helping(name, dispatch.help)
         self._stop = threading.Event()
         self._looked = time.monotonic()
 
@@ -130,6 +125,7 @@ class Worker:
         try:
             self._renew()
             self._claim()
+            self._helping.tend(free=not any(hosted.loads for hosted in list(self._hosted.values())))
             self._sample()
         except Exception:
             # The store may be away for a moment; the lease decides how long the runs may go on without it.
@@ -173,7 +169,7 @@ class Worker:
         error: TaskError | None = None
         log.info("run begins", task=task.id, name=task.name, epoch=task.epoch, worker=self._name)
         try:
-            carry(task, self._dispatch.ledger(task), self._lease, hosted.begun)
+            carry(task, self._dispatch.ledger(task), self._lease, hosted.begun, desk=self._dispatch.desk(task))
         except TaskError as failure:
             error = failure
         except DISyncError as failure:
@@ -194,9 +190,10 @@ class Worker:
             log.exception("cannot report the end of a run", task=task.id, epoch=task.epoch)
 
     def _drain(self) -> None:
+        deadline = time.monotonic() + 7.0
         for hosted in list(self._hosted.values()):
             self._halt(hosted)
-        deadline = time.monotonic() + 7.0
+        self._helping.stop(deadline - time.monotonic())
         for hosted in list(self._hosted.values()):
             hosted.thread.join(max(0.0, deadline - time.monotonic()))
 

@@ -191,6 +191,11 @@ class Writer(ABC):
     adds_only: ClassVar[bool] = False
     """Whether it takes no updates and deletes: rows it refused are then written as they were kept."""
 
+    shared: ClassVar[bool] = False
+    """Whether several processes may open sinks for the parts of one load, though only one of them has called `prepare`.
+    Then the sinks keep checkpoints, and a flush refuses whatever is not the next step from the checkpoint that the
+    sink found or made last: where two have read the same part from the same place, one of them counts."""
+
     @property
     def appends(self) -> bool:
         """Whether a row that is written twice is there twice."""

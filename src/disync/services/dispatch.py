@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from disync.engine.dispatch import LEASE_SECONDS, Hold
+from disync.engine.dispatch import Hold
+from disync.engine.lease import LEASE_SECONDS
 from disync.engine.pace import backoff, exhausted
 from disync.model import ddl
 from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
@@ -19,6 +20,7 @@ from disync.services import happening
 from disync.services.clock import now_ms
 from disync.services.happening import Kind
 from disync.services.ledger import StoreLedger, storable
+from disync.services.lending import StoreDesk, StoreHelp
 from disync.services.project_configs import Pair, in_force
 from disync.services.resource_groups import DEFAULT
 from disync.services.turns import Turns
@@ -82,35 +84,36 @@ class StoreDispatch:
         return self._carried
 
     def _task(self, db: Connection, file_id: int) -> Task | None:
-        """The claimed run as plain data; a task that can no longer be built is stopped, with the reason."""
-        row = instances.get(db, file_id)
-        deployed = deployments.get(db, file_id)
-        assert row is not None
+        """The claimed run; a task that can no longer be built is stopped, with the reason."""
         try:
-            if deployed is None:
-                raise BadConfig("The task is no longer deployed.")
-            job = parse(deployed.content)
-            names = [name for step in job.steps for name, _ in step.data_sources]
-            sources = self._resolve(db, deployed.workspace_id, names)
-            dirty = job.setting.dirty if row.dirty_limit is None else row.dirty_limit
-            begins, limits, owner = _start(row), _limits(row, dirty), instances.owner(db, file_id)
-            policies = _policies(db, deployed.workspace_id, job, row.ddl)
-            return Task(
-                file_id,
-                deployed.name,
-                row.epoch,
-                deployed.content,
-                sources,
-                begins,
-                limits,
-                owner,
-                policies,
-                confirmed=row.confirmed_ms is not None,
-                isolates=solutions.of_task(db, file_id) is not None,
-            )
+            return self._build(db, file_id)
         except DISyncError as error:
+            row = instances.get(db, file_id)
             _stop_for_good(db, file_id, row.epoch, str(error))
             return None
+
+    def _build(self, db: Connection, file_id: int) -> Task:
+        """The run that somebody has of a task, as plain data."""
+        row = instances.get(db, file_id)
+        deployed = deployments.get(db, file_id)
+        if deployed is None:
+            raise BadConfig("The task is no longer deployed.")
+        job = parse(deployed.content)
+        names = [name for step in job.steps for name, _ in step.data_sources]
+        dirty = job.setting.dirty if row.dirty_limit is None else row.dirty_limit
+        return Task(
+            file_id,
+            deployed.name,
+            row.epoch,
+            deployed.content,
+            self._resolve(db, deployed.workspace_id, names),
+            _start(row),
+            _limits(row, dirty),
+            instances.owner(db, file_id),
+            _policies(db, deployed.workspace_id, job, row.ddl),
+            confirmed=row.confirmed_ms is not None,
+            isolates=solutions.of_task(db, file_id) is not None,
+        )
 
     def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
         due = time.monotonic() - self._renewed.get(worker, 0.0) >= RENEW_SECONDS
@@ -180,6 +183,13 @@ class StoreDispatch:
 
     def ledger(self, task: Task) -> StoreLedger:
         return StoreLedger(self._store, task, self._traced)
+
+    def desk(self, task: Task) -> StoreDesk:
+        return StoreDesk(self._store, task)
+
+    @property
+    def help(self) -> StoreHelp:
+        return StoreHelp(self._store, self._build, self._groups, self._others)
 
     # What the supervisor says.
 

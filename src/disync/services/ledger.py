@@ -50,6 +50,10 @@ class StoreLedger:
         with self._store.read() as db:
             return checkpoints.of_task(db, self._task.id)
 
+    def checkpoint(self, split: str) -> Checkpoint | None:
+        with self._store.read() as db:
+            return checkpoints.get(db, self._task.id, split)
+
     def load(self) -> Sequence[Split]:
         with self._store.read() as db:
             found = checkpoints.load_of_task(db, self._task.id)
@@ -101,6 +105,10 @@ class StoreLedger:
     def left(self) -> Set[str]:
         with self._store.read() as db:
             return checkpoints.left(db, self._task.id)
+
+    def parts_left(self, tables: Set[str]) -> Sequence[str]:
+        with self._store.read() as db:
+            return checkpoints.parts_left(db, self._task.id, tables)
 
     def fail(self, tables: Set[str], reason: str) -> None:
         with self._store.write() as db:

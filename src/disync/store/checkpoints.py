@@ -17,7 +17,13 @@ _CHUNK = 500
 
 def of_task(db: Connection, file_id: int) -> dict[str, Checkpoint]:
     rows = db.execute(select(checkpoint).where(checkpoint.c.file_id == file_id))
-    return {r.split: Checkpoint(r.split, Position(r.position), r.epoch, bool(r.done), chosen=r.chosen) for r in rows}
+    return {r.split: _mark(r) for r in rows}
+
+
+def get(db: Connection, file_id: int, split: str) -> Checkpoint | None:
+    of_split = (checkpoint.c.file_id == file_id) & (checkpoint.c.split == split)
+    row = db.execute(select(checkpoint).where(of_split)).one_or_none()
+    return _mark(row) if row is not None else None
 
 
 def rows(db: Connection, file_id: int, most: int) -> list[Any]:
@@ -101,6 +107,12 @@ def left(db: Connection, file_id: int) -> set[str]:
     return set(db.scalars(query.distinct()))
 
 
+def parts_left(db: Connection, file_id: int, tables: Collection[str]) -> list[str]:
+    """The cuts of tables that were in the task."""
+    query = select(load_split.c.split).where(load_split.c.gone)
+    return [split for where in _of_tables(file_id, tables) for split in db.scalars(query.where(where))]
+
+
 def fail(db: Connection, file_id: int, tables: Collection[str], reason: str, now_ms: int) -> None:
     """Leave these tables behind."""
     leave(db, file_id, tables)
@@ -144,6 +156,10 @@ def omit(db: Connection, file_id: int, table: str, columns: Collection[str]) -> 
     if columns:
         rows = [{"file_id": file_id, "table_name": table, "column_name": column} for column in sorted(columns)]
         db.execute(insert(omitted_column), rows)
+
+
+def _mark(row: Any) -> Checkpoint:
+    return Checkpoint(row.split, Position(row.position), row.epoch, bool(row.done), chosen=row.chosen)
 
 
 def _of_tables(file_id: int, tables: Collection[str]) -> Iterator[ColumnElement[bool]]:

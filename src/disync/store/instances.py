@@ -12,7 +12,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, or_, select, update
 
 from disync.store.resource_groups import DEFAULT
-from disync.store.schema import deployment, failover, file, free, installation, instance, resource_group, solution
+from disync.store.schema import (
+    deployment,
+    failover,
+    file,
+    free,
+    installation,
+    instance,
+    lending,
+    lent,
+    resource_group,
+    seat,
+    solution,
+)
 
 
 def get(db: Connection, file_id: int) -> Any:
@@ -38,7 +50,8 @@ def owner(db: Connection, file_id: int) -> str:
 
 
 def remove(db: Connection, file_id: int) -> None:
-    db.execute(delete(failover).where(failover.c.file_id == file_id))
+    for table in (failover, lent, seat, lending):
+        db.execute(delete(table).where(table.c.file_id == file_id))
     db.execute(delete(instance).where(instance.c.file_id == file_id))
 
 
@@ -72,18 +85,21 @@ _SERVED = case(
 def claimable(db: Connection, now_ms: int, groups: Collection[str], others: bool) -> list[Free]:
     """Tasks of these resource groups ("": that name none) that should run and that nobody holds, those which wait
     longest first. `others`: and those that name no group, or one that is not known."""
-    group = func.coalesce(deployment.c.resource_group, "")
-    ours: ColumnElement[bool] = group.in_(groups)
-    if others:
-        ours = or_(ours, group == "", group.not_in(select(resource_group.c.identifier)))
     rows = db.execute(
         select(instance.c.file_id, _SERVED)
         .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
-        .where(free, instance.c.lease_until_ms <= now_ms, ours)
+        .where(free, instance.c.lease_until_ms <= now_ms, served(groups, others))
         .order_by(instance.c.lease_until_ms)
         .limit(8)
     )
     return [Free(*row) for row in rows]
+
+
+def served(groups: Collection[str], others: bool) -> ColumnElement[bool]:
+    """Of deployments: whether their tasks are those of workers that serve `groups` and, perhaps, `others`."""
+    group = func.coalesce(deployment.c.resource_group, "")
+    ours: ColumnElement[bool] = group.in_(groups)
+    return or_(ours, group == "", group.not_in(select(resource_group.c.identifier))) if others else ours
 
 
 def carried(db: Connection, now_ms: int) -> list[Carried]:

@@ -19,6 +19,10 @@ from disync.model.run import Split
 SMALL_ROWS = 50_000
 """A table that is estimated smaller is not cut: a split costs more than it brings."""
 
+PIECE_ROWS = 500_000
+"""And of a larger one no piece is estimated larger than this, however few are wanted: whoever reads beside others is
+done when they are, and what a crash of another worker gives back is little."""
+
 Edge = tuple[bytes, ...]
 """Values of the first columns of a key, as the server writes them."""
 
@@ -41,10 +45,12 @@ class Range:
 
 
 def split(session: Session, shapes: Sequence[Shape], want: int) -> list[Split]:
-    """Every table whole, or, where there are fewer tables than splits wanted, the large ones cut."""
-    share = max(1, -(-want // max(1, len(shapes))))
+    """Small tables whole, the others cut into pieces, of which there are more where there are fewer tables than splits
+    wanted."""
+    even = -(-want // max(1, len(shapes)))
     found: list[Split] = []
     for shape in shapes:
+        share = max(1, even, -(-shape.rows // PIECE_ROWS))
         edges = _edges(session, shape, share) if share > 1 and shape.keys else []
         limits: list[Edge | None] = [None, *edges, None]
         pieces = [(low, high) for low, high in pairwise(limits)]

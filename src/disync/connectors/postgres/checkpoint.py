@@ -33,7 +33,7 @@ _CLAIM = """
 INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, $2, $3, $4, $5, $6, now())
 ON CONFLICT (task, split) DO UPDATE SET position = EXCLUDED.position, epoch = EXCLUDED.epoch, done = EXCLUDED.done,
     sequence = EXCLUDED.sequence, refused = '[]', updated = EXCLUDED.updated
-WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 RETURNING 1
+WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 AND held.done = $9 RETURNING 1
 """
 
 
@@ -113,12 +113,15 @@ def refuse(connection: Connection, schema: str, task: str, checkpoint: Checkpoin
 def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held | None) -> None:
     """Write the row `new` over the row that this run saw last, and keep it locked until the transaction ends.
 
+    `done` is compared, too: a worker that helps may have rows in its hands which another has meanwhile found gone, so
+    that the part has ended where it was.
+
     Fenced where a newer run has been here; Unreachable, so that the run starts again from what is held, where an older
     one was still at work after we had looked.
     """
     cp, before = new.checkpoint, seen.checkpoint if seen else None
     values = (task, cp.split, cp.position, cp.epoch, cp.done, new.sequence)
-    expected = (before.position, before.epoch) if before else (None, None)
+    expected = (before.position, before.epoch, before.done) if before else (None, None, None)
     if connection.execute(_CLAIM.format(relation(schema)).encode(), (*values, *expected)).fetchone():
         return
     held = read(connection, schema, task, cp.split)

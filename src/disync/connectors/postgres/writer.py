@@ -40,6 +40,7 @@ class PostgresWriter(Writer):
     """Writes into one schema of one database; every sink has a session of its own."""
 
     formats = (pgcopy.FORMAT,)
+    shared = True
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination

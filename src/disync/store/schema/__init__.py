@@ -9,6 +9,7 @@ Whoever needs a table takes it from here, so that `metadata` is whole wherever o
 
 from disync.store.schema.callers import access_key, audit, client_token, session, user
 from disync.store.schema.files import FIRST_FILE, business, config_process, deployment, file, folder, solution
+from disync.store.schema.lending import lending, lent, seat
 from disync.store.schema.progress import checkpoint, dirty, failed_table, load_split, omitted_column
 from disync.store.schema.runs import failover, free, installation, instance
 from disync.store.schema.shape import metadata, nonces
@@ -42,6 +43,8 @@ __all__ = [
     "free",
     "installation",
     "instance",
+    "lending",
+    "lent",
     "lineage",
     "load_split",
     "member",
@@ -51,6 +54,7 @@ __all__ = [
     "project_config",
     "resource_group",
     "sample",
+    "seat",
     "session",
     "solution",
     "user",

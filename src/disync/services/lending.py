@@ -1,0 +1,135 @@
+"""Where a run and the workers that help it meet, over the store. See engine/lending.py and engine/helping.py for what
+is promised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from secrets import token_hex
+
+import structlog
+from sqlalchemy import Connection
+
+from disync.engine.helping import Sitting
+from disync.engine.lease import LEASE_SECONDS
+from disync.engine.lending import Back, Returned
+from disync.model.errors import DISyncError, Fenced
+from disync.model.run import Split, Task
+from disync.services.clock import now_ms
+from disync.services.ledger import StoreLedger, storable
+from disync.store import instances, lending
+from disync.store.database import Store
+
+log = structlog.get_logger()
+
+RENEW_SECONDS = 1.0
+"""Seats are renewed this often; what is wanted is read at every tick."""
+
+
+class StoreDesk:
+    def __init__(self, store: Store, task: Task) -> None:
+        self._store = store
+        self._task = task
+
+    def offer(self, seats: int) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            lending.offer(db, self._task.id, self._task.epoch, seats)
+
+    def lend(self, parts: Mapping[str, str]) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            lending.lend(db, self._task.id, parts)
+
+    def look(self) -> tuple[Set[str], Sequence[Returned]]:
+        now = now_ms()
+        with self._store.read() as db:
+            seats = {row.seat: row.lease_until_ms for row in lending.seats(db, self._task.id)}
+            rows = lending.came_back(db, self._task.id)
+        silent = {seat for seat, until_ms in seats.items() if until_ms < now}
+        found = [Returned(row.split, Back(row.back), row.reason) for row in rows]
+        if found or silent:
+            with self._store.write() as db:
+                self._guard(db)
+                had = lending.take_back(db, self._task.id, [each.split for each in found], silent)
+            found += [Returned(split, Back.LEFT) for split in had]
+        return seats.keys() - silent, found
+
+    def close(self) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            lending.close(db, self._task.id)
+
+    def _guard(self, db: Connection) -> None:
+        if not instances.is_current(db, self._task.id, self._task.epoch):
+            raise Fenced("A newer run of this task has taken over.")
+
+
+class StoreHelp:
+    """`groups`, `others`: as of StoreDispatch; `build` makes the run of a task that somebody else has."""
+
+    def __init__(
+        self, store: Store, build: Callable[[Connection, int], Task | None], groups: Set[str], others: bool
+    ) -> None:
+        self._store = store
+        self._build = build
+        self._groups, self._others = groups, others
+        self._renewed: dict[str, float] = {}
+
+    def sit(self, worker: str) -> Sitting | None:
+        with self._store.read() as db:
+            open_ = lending.open_to(db, worker, now_ms(), self._groups, self._others)
+        for file_id in open_:
+            seat = token_hex(8)
+            with self._store.write() as db:
+                if lending.sit(db, file_id, seat, worker, now_ms() + int(LEASE_SECONDS * 1000)):
+                    task = self._task(db, file_id)
+                    if task is not None:
+                        return Sitting(task, seat)
+                    lending.leave(db, file_id, seat, Back.LEFT)
+        return None
+
+    def _task(self, db: Connection, file_id: int) -> Task | None:
+        try:
+            return self._build(db, file_id)
+        except DISyncError as error:  # the run that has it is told by itself
+            log.warning("a task cannot be helped", task=file_id, error=str(error))
+            return None
+
+    def hold(self, worker: str) -> Set[str]:
+        if time.monotonic() - self._renewed.get(worker, 0.0) >= RENEW_SECONDS:
+            with self._store.write() as db:
+                lending.renew(db, worker, now_ms() + int(LEASE_SECONDS * 1000))
+            self._renewed[worker] = time.monotonic()
+        with self._store.read() as db:
+            return {row.seat for row in lending.held(db, worker)}
+
+    def given(self, sitting: Sitting) -> Sequence[Split]:
+        with self._store.read() as db:
+            return lending.given(db, sitting.task.id, sitting.seat)
+
+    def give_back(self, sitting: Sitting, returned: Returned) -> None:
+        with self._store.write() as db:
+            reason = storable(returned.reason)
+            lending.give_back(db, sitting.task.id, sitting.seat, returned.split, returned.back, reason)
+
+    def leave(self, sitting: Sitting) -> None:
+        with self._store.write() as db:
+            lending.leave(db, sitting.task.id, sitting.seat, Back.LEFT)
+
+    def ledger(self, sitting: Sitting) -> StoreLedger:
+        return _SeatLedger(self._store, sitting)
+
+
+class _SeatLedger(StoreLedger):
+    """The run's memory, for one of its helpers: it speaks for the run as long as it has its seat."""
+
+    def __init__(self, store: Store, sitting: Sitting) -> None:
+        super().__init__(store, sitting.task)
+        self._seat = sitting.seat
+        self.load()  # the rows of each part are counted
+
+    def _guard(self, db: Connection) -> None:
+        super()._guard(db)
+        if not lending.sits(db, self._task.id, self._seat):
+            raise Fenced("This seat was given up.")
