@@ -65,6 +65,8 @@ class Probes:
 
     def _readyz(self) -> Response:
         missing = [name for name, up in (("store", self._store.reachable()), ("workers", self._ready())) if not up]
+        if "store" not in missing and (why := self._store.unwritable()):
+            missing.insert(0, f"store ({why})")
         if missing:
             return PlainTextResponse(f"not ready: {', '.join(missing)}\n", status_code=503)
         return PlainTextResponse("ready\n")

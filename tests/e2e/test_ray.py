@@ -49,6 +49,14 @@ class Stage:
     def node(self, name: str) -> None:
         self.ray.node(name, *(("a", "group_default") if name == "one" else ("a", SEEDS_GROUP)))
 
+    def gather(self) -> None:
+        """The head and both nodes, as far as the tests before have not started them."""
+        if "head" not in self.ray.nodes:
+            self.ray.head(RAY_gcs_storage="rocksdb", RAY_gcs_storage_path=str(self.ray.folder / "gcs"))
+        for name in ("one", "two"):
+            if name not in self.ray.nodes:
+                self.node(name)
+
     def groups(self) -> dict[str, tuple[int, int]]:
         """What ListResourceGroups tells: (status, nodes) of each."""
         found = servers_client(self)("ListResourceGroups")["Data"]
@@ -206,6 +214,7 @@ def servers_client(stage: Stage) -> Callable[..., dict[str, Any]]:
 
 
 def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mariadb.MariaDB, target: str) -> None:
+    stage.gather()
     shop.stock(source)
     stage.world = shop.World(stage.service, source, target, "a")
     until(

@@ -27,7 +27,8 @@ from disync.console.routes import COOKIE, ROUTES, Console, Route
 from disync.gateway.answer import complete, failed
 from disync.gateway.body import Receive, read_body
 from disync.gateway.request import JSON, Headers, Request, header, header_map, media_type
-from disync.model.errors import ApiError, InternalError
+from disync.model.errors import ApiError
+from disync.store.trouble import fault
 
 _log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ def _refusal(error: Exception) -> Told:
         headers = (b"retry-after", b"%d" % math.ceil(seconds)), (b"x-acs-retry-after", b"%d" % (seconds * 1000))
     if not isinstance(error, ApiError):
         _log.error("the console failed, RequestId %s", request_id, exc_info=error)
-        error = InternalError()
+        error = fault(error)
     return forwarded(complete(request_id, failed(error, request_id)), *headers)
 
 

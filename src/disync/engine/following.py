@@ -17,6 +17,7 @@ from disync.model.data import SchemaChange, Table
 from disync.model.ddl import Policy
 from disync.model.errors import BadConfig, DdlRefused
 from disync.model.run import Task
+from disync.model.table_mapping import Route
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ class Following:
         self._ledger = ledger
         self._joining = joining
         self._omitted: dict[str, frozenset[str]] = {}
-        self._places: dict[str, Table] = {}
+        self._places: dict[str, Route] | None = None
 
     def begin(self) -> None:
         """Take up what the runs before have left out."""
@@ -84,7 +85,7 @@ class Following:
             self._ledger.changed(change, policy, "not followed, as its rows are not told")
             return None
         else:
-            self._apart(mapped)
+            self._apart(change, mapped)
         for one in (change, *change.together):
             self._run.belongs(one)
         return mapped
@@ -111,22 +112,25 @@ class Following:
             self._omitted[table] = columns
             self._pipeline.transform.omit(table, columns)
 
-    def _apart(self, change: SchemaChange) -> None:
+    def _apart(self, change: SchemaChange, mapped: SchemaChange) -> None:
         """Tables must not meet in one target by mistake, as where it cuts names."""
-        places = self._places = self._places or {self._place(target): target for target in self._pipeline.targets}
-        for one in (change, *change.together):
+        if self._places is None:
+            self._places = {self._place(route.target): route for route in self._pipeline.routes}
+        places = self._places
+        changes = list(zip((change, *change.together), (mapped, *mapped.together), strict=True))
+        for _, one in changes:
             if one.kind in ("RENAMETABLE", "DROPTABLE"):
                 places.pop(self._place(one.before), None)
-        for one in (change, *change.together):
+        for told, one in changes:
             if one.kind not in ("RENAMETABLE", "CREATETABLE"):
                 continue
-            there = places.setdefault(self._place(one.after), one.after)
-            if (there.name, there.path) != (one.after.name, one.after.path):
+            there = places.setdefault(self._place(one.after), Route(told.after, one.after))
+            if (there.target.name, there.target.path) != (one.after.name, one.after.path):
                 raise BadConfig(
-                    f"{one.after.name} would be written into {self._place(one.after)}, which is the target of "
-                    f"{there.name}. Give it a target of its own (tableMappingRule), of a name that the target does not "
-                    "cut to the same, or leave it out.",
-                    [one.after.name],
+                    f"{told.after.name} would be written into {self._place(one.after)}, which is the target of "
+                    f"{there.source.name}. Give it a target of its own (tableMappingRule), of a name that the target "
+                    "does not cut to the same, or leave it out.",
+                    {told.before.name, told.after.name},  # its rows from before would have it come again
                 )
 
     def _place(self, target: Table) -> str:

@@ -25,7 +25,8 @@ from disync.gateway.protocol import INLINE_BYTES, MAX_LINE, RequestProtocol
 from disync.gateway.request import Request
 from disync.gateway.signature import Claim, Credential, Message
 from disync.gateway.spec import Operation, Spec
-from disync.model.errors import ApiError, InternalError, Refused
+from disync.model.errors import ApiError, Refused
+from disync.store.trouble import fault
 
 UVICORN_OPTIONS: dict[str, Any] = {
     "http": RequestProtocol,
@@ -274,7 +275,7 @@ class Gateway:
 def _failure(error: Exception, action: str, request_id: str) -> Answer:
     if not isinstance(error, ApiError) or error.status >= 500:
         _log.error("%s failed, RequestId %s", action or "a request", request_id, exc_info=error)
-    return failed(error if isinstance(error, ApiError) else InternalError(), request_id)
+    return failed(fault(error), request_id)
 
 
 def _not_found() -> ApiError:

@@ -5,7 +5,8 @@
     ├── ApiError             a hard failure of a request: 4xx or 5xx and the vendor's envelope
     │   ├── ParamInvalid     400 Param.Invalid, as in GetDISyncTask, error codes
     │   ├── ForbiddenAccess  403 Forbidden.Access
-    │   └── InternalError    500 InternalError.System
+    │   ├── InternalError    500 InternalError.System
+    │   └── StoreUnavailable 503 ServiceUnavailable
     └── TaskError            a running task met it; `retry` says whether a failover may cure it
         ├── Unreachable      the other system does not answer (retry)
         ├── BadConfig        the task or the data source is wrong (no retry)
@@ -67,6 +68,13 @@ class InternalError(ApiError):
 
     def __init__(self) -> None:
         super().__init__(500, "InternalError.System", "An internal error occurred.")
+
+
+class StoreUnavailable(ApiError):
+    """503 ServiceUnavailable: what DISync keeps cannot be written, or not be reached, for now."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(503, "ServiceUnavailable", why)
 
 
 class TaskError(DISyncError):

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from disync.model.errors import ApiError, ForbiddenAccess, InternalError, Refused
+from disync.model.errors import ForbiddenAccess, Refused
 from disync.services import masking
 from disync.services.access import Caller, Role, enter
 from disync.services.clock import now_ms
@@ -25,6 +25,7 @@ from disync.store import audit as rows
 from disync.store import data_sources, workspaces
 from disync.store.database import Store
 from disync.store.schema import audit
+from disync.store.trouble import fault
 
 log = structlog.get_logger()
 
@@ -104,7 +105,7 @@ class Audit:
             raise
         except Exception as error:
             # Of a fault of ours the log has the text; it is not known what it holds.
-            told = error if isinstance(error, ApiError) else InternalError()
+            told = fault(error)
             outcome.refuse(told.code, str(told))
             raise
         finally:

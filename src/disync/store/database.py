@@ -8,11 +8,13 @@ what each of them leaves behind.
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,16 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import QueuePool
 
 from disync.model.errors import BadConfig
+from disync.store import trouble
 from disync.store.nonce_file import NonceFile
 from disync.store.nonces import NonceRows, Nonces
 from disync.store.quick import PostgresQuick, Quick, SqliteQuick
 
 BUSY_MS = 5000
+TRIED_MS = 2000
+"""How long somebody else may be writing until the store counts as locked."""
+ROOM = 1 << 20
+"""Bytes that have to be free on the store's disk: a few commits."""
 _ALIVE = {"connect_timeout": "5", "tcp_user_timeout": "8000"}
 _ALIVE |= {"keepalives_idle": "3", "keepalives_interval": "2", "keepalives_count": "3"}
 """A store behind a cut network is an error before a lease of 10 s runs out. What its URL says itself counts."""
@@ -83,6 +90,26 @@ class Store:
             return self.quick.one("SELECT 1") is not None
         except Exception:
             return False
+
+    def unwritable(self) -> str | None:
+        """Why nothing can be written just now (readiness); None where it can. It writes nothing that stays."""
+        try:
+            if self.sqlite:
+                self._try_sqlite(Path(str(self.engine.url.database)))
+            elif self.quick.one("SELECT current_setting('transaction_read_only')") == ("on",):
+                return trouble.READ_ONLY
+        except Exception as error:
+            return trouble.reason(error) or trouble.BROKEN
+        return None
+
+    def _try_sqlite(self, path: Path) -> None:
+        """What is rolled back takes no room on the disk, which is looked at by itself."""
+        if shutil.disk_usage(path.parent).free < ROOM:
+            raise OSError(errno.ENOSPC, "no room")
+        with closing(sqlite3.connect(path, timeout=TRIED_MS / 1000, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE tried (of BLOB)")
+            connection.execute("ROLLBACK")
 
     def ahead_ms(self) -> int:
         """How far this machine's clock is ahead of that of the database's machine, which may be the same."""

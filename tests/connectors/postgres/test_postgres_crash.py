@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from place import PEOPLE, Place
+from place import PEOPLE, Place, flush, load
 from psycopg import Connection
 
 from disync.connectors import memory
@@ -22,6 +22,7 @@ from disync.engine.plan import plan
 from disync.engine.task import Run
 from disync.model.errors import Unreachable
 from disync.model.run import Task
+from waiting import until
 
 CRASHES = 15
 """How often a run is killed; after that it may come to its end."""
@@ -140,3 +141,19 @@ def test_c20_every_change_is_appended_once(
     assert len(crashes.at) > 3
     found = place.run("SELECT id, name FROM people ORDER BY _sequence_id_, _before_image_ DESC")
     assert found == [row for _, row in stream.rows]
+
+
+def test_a_server_that_ends_idle_sessions_does_not_end_ours(place: Place) -> None:
+    """A session that began after ours, and is as idle, is ended."""
+    (database,) = place.run("SELECT current_database()")[0]
+    place.run(f'ALTER DATABASE "{database}" SET idle_session_timeout = 200')
+    try:
+        sink = place.sink(PEOPLE)
+        with psycopg.connect(place.url, autocommit=True) as other:
+            alive = f"SELECT 1 FROM pg_stat_activity WHERE pid = {other.info.backend_pid}"
+            until(lambda: not place.run(alive))
+        sink.write(load([(1, "one")]))
+        assert flush(sink) == []
+    finally:
+        place.run(f'ALTER DATABASE "{database}" RESET idle_session_timeout')
+    assert place.rows() == [(1, "one")]

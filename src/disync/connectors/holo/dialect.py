@@ -28,6 +28,7 @@ HOLOGRES = Dialect(
     properties=(("orientation", "column"),),
     late_keys=False,
     fills=False,
+    counts=False,  # not known; it has neither triggers nor rules
 )
 
 

@@ -69,7 +69,9 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     `table`: the target's name; left out, every table keeps the name it has in the source. `datasourceSchema`, or
     `schema`: where the tables are (public). `writeMode`: `replay` repeats inserts, updates and deletes by key, `insert`
     appends every change as a row with five more columns. `conflictMode`: what happens to an insert whose key is there:
-    `replace` or `ignore`. `batchSize`: rows that are gathered before they are sent, inside one transaction.
+    `replace` or `ignore`. `suppressedRows`: what happens when a trigger or a rule of the target keeps rows out:
+    `refuse` stops the task, `allow` does not count them. `batchSize`: rows that are gathered before they are sent,
+    inside one transaction.
     """
 
     datasource: str
@@ -78,6 +80,7 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     schema: str | None = None
     write_mode: Literal["replay", "insert"] = "replay"
     conflict_mode: Literal["replace", "ignore"] = "replace"
+    suppressed_rows: Literal["refuse", "allow"] = "refuse"
     table_mapping_rule: dict[str, Any] | None = None
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import psycopg
@@ -31,6 +31,9 @@ _SESSION += " -c statement_timeout=0"
 _SESSION += " -c row_security=off"
 # With fewer digits, as a database or a user may have them, two floats that differ are written alike.
 _SESSION += " -c extra_float_digits=1"
+_IDLE = b"SET idle_session_timeout = 0"
+"""A limit that is set for the users of a database would end the sessions of a task whose source is quiet. Servers
+before PostgreSQL 14 have none, and refuse a session that names it as it begins."""
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
 _RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
@@ -54,7 +57,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
     addresses = network.addresses_of(address.host, address.port)
     parameters: dict[str, Any] = {**_ALIVE, "connect_timeout": seconds, **address.parameters}
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             host=",".join([address.host] * len(addresses)),
             hostaddr=",".join(addresses),
             port=address.port,
@@ -69,6 +72,21 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
             **parameters,
         )
     except psycopg.Error as error:
+        raise refusal(error) from error
+    if connection.info.server_version >= 140_000:
+        _stay(connection)
+    return connection
+
+
+def _stay(connection: Connection) -> None:
+    """Set outside of any transaction, so that no rollback takes it back."""
+    try:
+        connection.autocommit = True
+        with suppress(psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege):
+            connection.execute(_IDLE)
+        connection.autocommit = False
+    except psycopg.Error as error:
+        connection.close()
         raise refusal(error) from error
 
 

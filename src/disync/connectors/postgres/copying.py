@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from disync.connectors.postgres import fields
 from disync.connectors.postgres.connection import Connection, of_the_row
@@ -26,6 +27,8 @@ class Copying:
         self._statement = statement.encode()
         self._open: ExitStack | None = None
         self._copy: psycopg.Copy | None = None
+        self.taken = 0
+        """How many rows the server says that it has put into the table with the last one that it took."""
 
     def send(self, lines: bytes) -> None:
         if self._copy is None:
@@ -33,6 +36,7 @@ class Copying:
             self._connection.execute(_MARK)
             self._open = ExitStack()
             cursor = self._open.enter_context(self._connection.cursor())
+            self._open.callback(self._count, cursor)  # between the copy's end and the cursor's
             self._copy = self._open.enter_context(cursor.copy(self._statement))
             self._copy.write(fields.HEADER)
         view = memoryview(lines)
@@ -56,6 +60,9 @@ class Copying:
             return error
         self._connection.execute(_TAKEN)
         return None
+
+    def _count(self, cursor: psycopg.Cursor[TupleRow]) -> None:
+        self.taken = cursor.rowcount
 
     def abandon(self) -> None:
         """Take back what was sent, as far as the connection still allows it."""

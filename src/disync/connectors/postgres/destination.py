@@ -40,6 +40,11 @@ class Destination:
     def ignore(self) -> bool:
         return self.parameters.conflict_mode == "ignore"
 
+    @property
+    def counts(self) -> bool:
+        """Whether every row that is sent has to be in the table then."""
+        return self.parameters.suppressed_rows == "refuse"
+
     def relation(self, table: Table) -> Relation:
         if table.path:
             schema, name = table.path

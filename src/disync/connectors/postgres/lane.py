@@ -33,14 +33,19 @@ class Lane:
     `pause` nothing else can be asked on the connection.
     """
 
-    def __init__(self, connection: Connection, target: Target, table: Table, destination: Destination) -> None:
+    def __init__(
+        self, connection: Connection, target: Target, table: Table, destination: Destination, counts: bool
+    ) -> None:
+        """`counts`: whether the server says exactly how many rows a statement has put."""
         self._connection = connection
         self._target = target
         self._ignore = destination.ignore
         self._allowed = destination.dirty
+        self._counts = counts and destination.counts
         self.mapping = Mapping(table, target, destination.append)
         self._copying = Copying(connection, sql.copy_in(target.relation, self.mapping.columns))
         self._loads: list[bytes] = []
+        self._sent = 0
         self._refused: list[bytes] = []
         self._changes = self._folder()
         self._dirty: list[Dirty] = []
@@ -60,6 +65,7 @@ class Lane:
             self._loads.append(mapped.rows)
             if not self._overlaps:
                 self._copying.send(mapped.rows)
+                self._sent += mapped.number
             return sequence + changes_in(batch.ops) if batch.ops else sequence + batch.count
         if self._changes is None:
             raise self._without_key(batch.table)
@@ -83,11 +89,14 @@ class Lane:
         """End what is being sent, so that something else can be asked. Where keys were there already, rows are merged
         from now on."""
         loads, self._loads = self._loads, []
+        sent, self._sent = self._sent, 0
         error = self._copying.end()
         if error is not None:
             self._overlaps = bool(self.mapping.keys) and isinstance(error, psycopg.errors.UniqueViolation)
         if error is not None or self._overlaps:
             self._refused += loads
+        elif sent:
+            self._require_put(sent, self._copying.taken)
 
     def abandon(self) -> None:
         self._copying.abandon()
@@ -163,7 +172,8 @@ class Lane:
                 self._refuse(lines, f"it cannot be deleted: {reason(error)}", keys)
 
     def _copy(self, lines: bytes) -> None:
-        self._fill(self._target.relation, self.mapping.columns, [lines])
+        taken = self._fill(self._target.relation, self.mapping.columns, [lines])
+        self._require_put(rows.count(lines), taken)
 
     def _delete(self, keys: bytes) -> None:
         stage = self._staged(True, self.mapping.keys, keys)
@@ -189,7 +199,9 @@ class Lane:
         stage = self._staged(False, columns, lines)
         identity = any(column.identity for column in self._target.columns)
         insert = sql.insert_staged(self._target.relation, stage, columns, identity)
-        self._execute(insert + sql.on_conflict(keys, columns, ignore))
+        taken = self._execute(insert + sql.on_conflict(keys, columns, ignore))
+        if sql.replaces(keys, columns, ignore):  # else nobody knows how many were there
+            self._require_put(rows.count(lines), taken)
 
     def _open_stages(self) -> None:
         """Two temporary tables, for keys that are gone and for rows; made outside of savepoints, as they are kept."""
@@ -209,17 +221,27 @@ class Lane:
         self._fill(stage, columns, [lines])
         return stage
 
-    def _fill(self, relation: Relation, columns: Sequence[str], lines: Sequence[bytes]) -> None:
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(sql.copy_in(relation, columns).encode()) as copy,
-        ):
-            copy.write(fields.HEADER)
-            for line in lines:
-                view = memoryview(line)
-                for at in range(0, len(view), PIECE):
-                    copy.write(view[at : at + PIECE])
-            copy.write(fields.TRAILER)
+    def _fill(self, relation: Relation, columns: Sequence[str], lines: Sequence[bytes]) -> int:
+        """How many rows the server has taken."""
+        with self._connection.cursor() as cursor:
+            with cursor.copy(sql.copy_in(relation, columns).encode()) as copy:
+                copy.write(fields.HEADER)
+                for line in lines:
+                    view = memoryview(line)
+                    for at in range(0, len(view), PIECE):
+                        copy.write(view[at : at + PIECE])
+                copy.write(fields.TRAILER)
+            return cursor.rowcount
 
-    def _execute(self, statement: str) -> None:
-        self._connection.execute(statement.encode())
+    def _execute(self, statement: str) -> int:
+        """How many rows it was about, as the server says."""
+        return self._connection.execute(statement.encode()).rowcount
+
+    def _require_put(self, sent: int, taken: int) -> None:
+        """No constraint refuses a row without a word: it is a trigger or a rule that does."""
+        if self._counts and 0 <= taken < sent:
+            raise BadConfig(
+                f"A trigger or a rule of {self._target.relation} keeps rows out: of {sent} that were sent it took "
+                f"{taken}. None of them was committed: mend it and start the task again, and they come once more; or, "
+                "if it is meant so, set `suppressedRows` of the writer to allow."
+            )

@@ -25,11 +25,13 @@ INSERTED, DELETED, BEFORE, AFTER = b"IDBU"
 
 
 class Mapped(NamedTuple):
-    """Rows of the target in the format `pgcopy`, one for each of `ops` (None: all inserted); those it cannot hold."""
+    """Rows of the target in the format `pgcopy`, one for each of `ops` (None: all inserted); those it cannot hold; and
+    how many the rows are."""
 
     rows: bytes
     ops: bytes | None
     refused: list[Dirty]
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Mapping:
             if batch.rows.format != pgcopy.FORMAT:
                 raise BadConfig(f"A postgresql writer does not take rows as {batch.rows.format}.")
             if self._as_they_lie:
-                return Mapped(batch.rows.buffers[0], batch.ops, [])
+                return Mapped(batch.rows.buffers[0], batch.ops, [], batch.count)
         values = _values(batch)
         columns, reasons = self._encoded(values)
         ops = batch.ops or bytes([INSERTED]) * batch.count
@@ -88,7 +90,8 @@ class Mapping:
             for place, why in reasons.items()
             if _comes(ops[place])
         ]
-        return Mapped(b"".join(lines), bytes([ops[place] for place in kept]) if batch.ops else None, refused)
+        kept_ops = bytes([ops[place] for place in kept]) if batch.ops else None
+        return Mapped(b"".join(lines), kept_ops, refused, len(kept))
 
     def refused(self, row: bytes, reason: str, position: Position, columns: Sequence[str]) -> Dirty:
         """A row of these columns that the server has refused."""

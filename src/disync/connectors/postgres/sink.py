@@ -156,7 +156,7 @@ class PostgresSink(Sink):
         # A log tells of a column before its first row. What is read of a table may be ahead of the log.
         if self._split.endless and (lacks := lacking(destination.wish(table), target)):
             raise lacks
-        lane = Lane(self._connection, target, table, destination)
+        lane = Lane(self._connection, target, table, destination, self._dialect.counts)
         self._lanes[table.name] = lane
         return lane
 

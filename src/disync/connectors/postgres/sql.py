@@ -90,7 +90,12 @@ def insert_staged(relation: Relation, stage: Relation, columns: Sequence[str], i
     return f"INSERT INTO {relation} ({listed(columns)}){override} SELECT {listed(columns)} FROM {stage}"
 
 
+def replaces(keys: Sequence[str], columns: Sequence[str], ignore: bool) -> bool:
+    """Whether `on_conflict` puts every row, in place of one that is there or beside them."""
+    return not ignore and any(name not in keys for name in columns)
+
+
 def on_conflict(keys: Sequence[str], columns: Sequence[str], ignore: bool) -> str:
     values = [f"{quote(name)} = EXCLUDED.{quote(name)}" for name in columns if name not in keys]
-    action = "DO NOTHING" if ignore or not values else f"DO UPDATE SET {', '.join(values)}"
+    action = f"DO UPDATE SET {', '.join(values)}" if replaces(keys, columns, ignore) else "DO NOTHING"
     return f" ON CONFLICT ({listed(keys)}) {action}"

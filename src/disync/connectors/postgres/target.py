@@ -43,7 +43,7 @@ class Dialect:
     `session`: settings that are tried at the start of a session, and left where the server does not know them.
     `properties`: of a table that we make, put by `CALL set_table_property`. `late_keys`: whether a table that is there
     can be given its primary key. `fills`: whether the default of a column that comes fills the rows that are there, at
-    once and without writing them.
+    once and without writing them. `counts`: whether what it says of how many rows a statement has put is exact.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Dialect:
     properties: tuple[tuple[str, str], ...] = ()
     late_keys: bool = True
     fills: bool = True
+    counts: bool = True
 
 
 POSTGRESQL = Dialect("PostgreSQL")
