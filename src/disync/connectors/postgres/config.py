@@ -70,6 +70,8 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     `schema`: where the tables are (public). `writeMode`: `replay` repeats inserts, updates and deletes by key, `insert`
     appends every change as a row with five more columns. `conflictMode`: what happens to an insert whose key is there:
     `replace` or `ignore`. `batchSize`: rows that are gathered before they are sent, inside one transaction.
+    `writerConcurrent`: sessions that the changes of a stream are parted over by key, each with commits of its own, so
+    that a transaction of the source is seen in pieces. Only where `writeMode` is replay.
     """
 
     datasource: str
@@ -80,6 +82,7 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     conflict_mode: Literal["replace", "ignore"] = "replace"
     table_mapping_rule: dict[str, Any] | None = None
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
+    writer_concurrent: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
     @property
     def target_schema(self) -> str:

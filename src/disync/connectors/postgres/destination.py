@@ -40,6 +40,11 @@ class Destination:
     def ignore(self) -> bool:
         return self.parameters.conflict_mode == "ignore"
 
+    @property
+    def writers(self) -> int:
+        """Rows that are appended are numbered, one after the other."""
+        return 1 if self.append else self.parameters.writer_concurrent
+
     def relation(self, table: Table) -> Relation:
         if table.path:
             schema, name = table.path
