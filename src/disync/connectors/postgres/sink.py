@@ -28,6 +28,10 @@ SPILL_BYTES = 32 * 1024 * 1024
 """What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that. The
 sinks of one stream share it."""
 
+_NO_DEADLOCK = "SET lock_timeout = '90s'"
+"""Where sessions of one stream wait for each other here, and not in the server, it would not notice. Rows that are
+parted by key do not meet; but a server may lock more than rows, and a trigger elsewhere may do more than it should."""
+
 
 class PostgresSink(Sink):
     """Puts the rows of one split, of as many tables as it has, in order."""
@@ -56,6 +60,9 @@ class PostgresSink(Sink):
         self._owner = destination.owner
         try:
             with told("reading the checkpoint"):
+                if self._share > 1:
+                    self._connection.execute(_NO_DEADLOCK)
+                    self._connection.commit()
                 self._seen = checkpoints.read(self._connection, destination.schema, self._owner, split.id)
                 self._connection.rollback()
         except BaseException:
