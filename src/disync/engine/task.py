@@ -242,7 +242,11 @@ class Run:
     def _open(self, split: Split, saved: Checkpoint | None) -> tuple[Sink, Checkpoint | None] | None:
         """What takes the rows of a split, and where it goes on; None: the run was halted meanwhile."""
         if split.endless:
-            return Reunion(self, self._pipeline, split, saved).open()
+            try:
+                return Reunion(self, self._pipeline, split, saved).open()
+            except TaskError as error:
+                error.tables = self.sources(error.tables)
+                raise
         sink = self._pipeline.writer.open(split)
         try:
             return sink, self.latest(sink.last(), saved)

@@ -22,6 +22,7 @@ from disync.model.errors import Fenced, Unreachable
 from disync.model.run import Checkpoint
 from disync.native import pgcopy
 from mariadb import MariaDB
+from mariadb_group import caught_up, group, promote
 
 SEVERAL = 3
 Went = dict[str, Counter[str]]
@@ -484,3 +485,75 @@ def test_what_they_hold_together_is_bounded_and_kept(pair: Pair, went: Went, mon
         assert pair.equal("t", "count(*), sum(id)") and one_place(pair, SEVERAL)
     assert held and len(went["t"]) == SEVERAL
     assert len(seen) <= 1 + SEVERAL + 1
+
+
+SETTLED = ["CREATE DATABASE settled", "CREATE TABLE settled.mark (id INT PRIMARY KEY, v CHAR(36))"]
+
+
+@pytest.fixture
+def grouped(pair_target: str) -> Iterator[tuple[Pair, MariaDB]]:
+    """A pair whose source is a primary, and its replica, whose log is cut otherwise."""
+    with group(1) as (primary, replica):
+        primary.run(SETTLED)
+        found = Pair(primary, "own", pair_target, pgcopy.FORMAT)
+        found.select("CREATE SCHEMA own")
+        found.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)")
+        replica.run(["FLUSH BINARY LOGS", "FLUSH BINARY LOGS"])
+        yield found, replica
+        found.select("DROP SCHEMA own CASCADE")
+        found.plain.close()
+
+
+def breaks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends with some sinks behind the others."""
+    with monkeypatch.context() as patch:
+        fails_once(patch, "binlog/1")
+        with task(pair) as running:
+            assert isinstance(running.fails(), Unreachable)
+    assert len({position for position, _ in places(pair).values()}) == 2
+
+
+def test_c43_another_server_answers_while_they_are_apart(
+    grouped: tuple[Pair, MariaDB], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, replica = grouped
+    with task(pair) as running:
+        running.settle()
+    for one in range(5):
+        pair.sql(f"INSERT INTO t SELECT seq + {one * 100}, {one} FROM seq_1_to_50")
+    pair.sql("UPDATE t SET id = id + 1 ORDER BY id DESC")
+    breaks(pair, monkeypatch)
+    caught_up(replica, pair.source)
+    promote(replica)
+    pair.source = replica
+    pair.sql("UPDATE t SET v = v + 1, id = id - 1 ORDER BY id")
+    with task(pair) as running:
+        running.until(lambda: pair.equal("t", "id, v") and one_place(pair, SEVERAL))
+    assert len(steps) == 1
+
+
+def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
+    grouped: tuple[Pair, MariaDB], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the other server a transaction that nobody has read lies between those that some sinks have."""
+    pair, replica = grouped
+    with task(pair) as running:
+        running.settle()
+    caught_up(replica, pair.source)
+    promote(replica)
+    for server, order in ((pair.source, (1, 11, 2, 12)), (replica, (1, 2, 3, 11, 12))):
+        for number in order:
+            domain, sequence = (1, number - 10) if number > 10 else (0, number + 1000)
+            session = {"gtid_domain_id": domain, "server_id": 1, "gtid_seq_no": sequence, "timestamp": 1_700_000_000}
+            server.run(f"INSERT INTO t SELECT seq + {number * 100}, 0 FROM seq_1_to_50", "own", **session)
+    breaks(pair, monkeypatch)
+    pair.source, read, bounds = replica, Reunion._read, []
+
+    def noted(self: Reunion, *given: Any, bounded: bool = True) -> Position:
+        bounds.append(bounded)
+        return read(self, *given, bounded=bounded)
+
+    monkeypatch.setattr(Reunion, "_read", noted)
+    with task(pair) as running:
+        running.until(lambda: pair.equal("t", "id, v") and one_place(pair, SEVERAL))
+    assert len(steps) == 1 and bounds == [True, False]

@@ -61,8 +61,8 @@ class PostgresSink(Sink):
         try:
             with told("reading the checkpoint"):
                 if self._share > 1:
-                    self._connection.execute(_NO_DEADLOCK)
-                    self._connection.commit()
+                    with suppress(psycopg.errors.UndefinedObject), self._connection.transaction():
+                        self._connection.execute(_NO_DEADLOCK)
                 self._seen = checkpoints.read(self._connection, destination.schema, self._owner, split.id)
                 self._connection.rollback()
         except BaseException:
