@@ -89,22 +89,26 @@ class Reunion:
         return sink
 
     def _others(self, lead: Sink, at: Checkpoint, wanted: int) -> Iterator[Checkpoint]:
-        """Claim all others there are, and those there shall be; where each one is that has written."""
+        """Claim all others there are, and those there shall be, which begin where the first one is: from now on whoever
+        looks sees them. Where each one is."""
         ids = [part_of(self._stream, number) for number in range(1, wanted)]
         for split in dict.fromkeys([*ids, *lead.parts()]):
             sink = self._open(split)
             mark = sink.last()
-            new = Checkpoint(split, at.position, self._host.epoch, done=True)
-            _claim(sink, new if mark is None or mark.done else mark, self._host.epoch)
-            if mark is not None and not mark.done:
-                yield mark
+            if mark is None or mark.done:
+                mark = Checkpoint(split, at.position, self._host.epoch)
+            _claim(sink, mark, self._host.epoch)
+            yield mark
 
     def _together(self, lead: Sink, live: list[Checkpoint]) -> Checkpoint | None:
         """Where all of them are; the rows that are not in all of them yet are durable then."""
         if len({mark.position for mark in live}) > 1:
             return self._once_more(lead, *self._ends([mark.position for mark in live]))
         _claim(lead, live[0], self._host.epoch)  # still ours
-        return replace(live[0], refused=tuple(row for mark in live for row in mark.refused))
+        refused = [*live[0].refused]
+        known = {(row.table, row.row) for row in refused}  # by which the step was written once more
+        refused += [row for mark in live[1:] for row in mark.refused if (row.table, row.row) not in known]
+        return replace(live[0], refused=tuple(refused))
 
     def _fanned(self, lead: Sink, latest: Checkpoint, wanted: int, there: set[str]) -> tuple[Sink, Checkpoint]:
         ids = [part_of(self._stream, number) for number in range(wanted)]

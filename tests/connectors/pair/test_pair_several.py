@@ -16,6 +16,7 @@ from verifying import compared, found, opened
 
 from disync.connectors.postgres.sink import PostgresSink
 from disync.engine import fan, pace
+from disync.engine.ledger import Notebook
 from disync.engine.reunion import Reunion, fence
 from disync.model.data import Batch, Dirty, Position
 from disync.model.errors import Fenced, Unreachable
@@ -329,8 +330,14 @@ def test_c20_some_sessions_break_and_the_others_have_committed(
     assert len(steps) == 1
 
 
+@pytest.mark.parametrize("broken", [("binlog",), ("binlog/1",), ("binlog", "binlog/2")], ids=str)
+@pytest.mark.parametrize("dies", [False, True], ids=["", "and dies before it could save"])
 def test_rows_that_are_refused_count_once(
-    pair: Pair, steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
+    pair: Pair,
+    steps: list[tuple[Position, Position]],
+    monkeypatch: pytest.MonkeyPatch,
+    broken: tuple[str, ...],
+    dies: bool,
 ) -> None:
     pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)")
     with task(pair) as running:
@@ -338,9 +345,14 @@ def test_rows_that_are_refused_count_once(
     pair.select("ALTER TABLE t ADD CHECK (v % 10 <> 0)")
     pair.sql("INSERT INTO t SELECT seq, seq FROM seq_1_to_100")
     with monkeypatch.context() as patch:
-        fails_once(patch, "binlog/1")
+        fails_once(patch, *broken)
         with task(pair) as running:
             running.fails()
+    if dies:
+        with monkeypatch.context() as patch:
+            patch.setattr(Notebook, "save", no_save)
+            with task(pair) as running:
+                assert "no store" in str(running.fails())
     with task(pair) as running:
         running.settle()
         pair.sql("INSERT INTO t SELECT seq, seq FROM seq_101_to_200")
@@ -502,6 +514,10 @@ def grouped(pair_target: str) -> Iterator[tuple[Pair, MariaDB]]:
         yield found, replica
         found.select("DROP SCHEMA own CASCADE")
         found.plain.close()
+
+
+def no_save(*_: object) -> int:
+    raise Unreachable("there is no store")
 
 
 def breaks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
