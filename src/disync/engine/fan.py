@@ -69,11 +69,15 @@ class Hand:
 
     def _work(self) -> None:
         while (given := self._calls.get()) is not None:
-            future, call = given
-            try:
-                future.set_result(call())
-            except BaseException as error:
-                future.set_exception(error)
+            _done(*given)
+            del given  # with the rows that it was about
+
+
+def _done(future: Future[Any], call: Callable[[], Any]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
