@@ -53,15 +53,19 @@ def measure_all(rows: int | None = None) -> list[Row]:
 
 def _whole(servers: Databases, events: int) -> list[Row]:
     history.begin(servers)
-    with replication.serving() as service:
+    with replication.serving() as service, replication.serving() as other:
         tasks = [_settled(servers, service, f"round_{number}") for number in range(ROUNDS)]
+        twos = [_settled(servers, other, f"two_{number}", 2) for number in range(ROUNDS)]
         log = _told(servers, events, History())
         print("    reading the log", flush=True)
         decoding = _decoding(servers, log, DECODING_BAR)
         print("    through a running task, and by mysql-replication's loop", flush=True)
         before = sum(task.flushes() for task in tasks)
-        rounds = [(_task(servers, log, task), _loop(servers, log)) for task in tasks]
-        most = tasks[0].peak_mb()
+        rounds, pairs = [], []
+        for task, two in zip(tasks, twos, strict=True):
+            rounds.append((_task(servers, log, task), _loop(servers, log)))
+            pairs.append((_task(servers, log, two), rounds[-1][0]))
+        most, most_of_two = tasks[0].peak_mb(), twos[0].peak_mb()
         size = log.events * ROUNDS // (sum(task.flushes() for task in tasks) - before)
     print("    staged batches from memory", flush=True)
     limit = _limit(servers, log, size)
@@ -73,7 +77,15 @@ def _whole(servers: Databases, events: int) -> list[Row]:
         Row(what, value, f"{loop:,.0f} events/s (mysql-replication, upserts of 1,000)", faster, LOOP_BAR),
         Row(what, value, f"{limit:,.0f} events/s (staged batches of {size:,} from memory)", ours / limit, LIMIT_BAR),
         Row("… memory of the worker, most of all rounds", f"{most:.0f} MB RSS", limit=Limit(most, MOST_MB, "MB")),
+        _two(pairs, most_of_two),
     ]
+
+
+def _two(rounds: list[tuple[float, float]], most: float) -> Row:
+    """A figure without a bar: source, target and worker share the cores that a second session needs."""
+    two, one = (median(column) for column in zip(*rounds, strict=True))
+    what = "… by two sessions, parted by key (writerConcurrent 2)"
+    return Row(what, f"{two:,.0f} events/s, {most:.0f} MB RSS", f"{one:,.0f} events/s (one session)", two / one)
 
 
 def _single(servers: Databases, events: int) -> list[Row]:
@@ -84,9 +96,9 @@ def _single(servers: Databases, events: int) -> list[Row]:
     return [_decoding(servers, log, None, ", a statement a row")]
 
 
-def _settled(servers: Databases, service: Service, schema: str) -> replication.Replication:
+def _settled(servers: Databases, service: Service, schema: str, writers: int = 1) -> replication.Replication:
     servers.empty_schema(schema, TABLE.create_target())
-    task = replication.deploy(service, servers, schema, [TABLE.name])
+    task = replication.deploy(service, servers, schema, [TABLE.name], writers)
     task.settle()
     return task
 

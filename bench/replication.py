@@ -20,8 +20,9 @@ from servers import Service, disync
 WORKSPACE = 10000
 _LOOK_SECONDS = 0.02
 _STATE_SECONDS = 1.0
-_DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split <> 'binlog'"
+_DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split !~ '^binlog(/|$)'"
 """Every table is at least one split."""
+_PLACES = "SELECT count(DISTINCT position) FROM disync_checkpoint WHERE split ~ '^binlog(/|$)' AND NOT done"
 _KEYED = """
 SELECT count(*) >= {} FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
 WHERE c.contype = 'p' AND c.connamespace = '{}'::regnamespace AND t.relname <> 'disync_checkpoint'
@@ -100,7 +101,9 @@ class Replication:
             session.execute(f"SET search_path = {self.schema}".encode())
             began = time.perf_counter()
             _call(self.service, "StartDISyncInstance", **self.task)
-            self.until(lambda: bool(_one(session, f"SELECT EXISTS (SELECT FROM {table} WHERE id = {key})")), 600)
+            last = f"SELECT EXISTS (SELECT FROM {table} WHERE id = {key})"
+            # Of several sessions one has the last row, and the others may not have theirs yet.
+            self.until(lambda: bool(_one(session, last)) and _one(session, _PLACES) == 1, 600)
             return time.perf_counter() - began
 
     def flushes(self) -> int:
@@ -147,9 +150,10 @@ def sources(servers: Databases, schema: str) -> dict[str, tuple[str, dict[str, s
     }
 
 
-def job(schema: str, tables: Sequence[str]) -> str:
+def job(schema: str, tables: Sequence[str], writers: int = 1) -> str:
     reader = {"datasource": f"{schema}_source", "table": list(tables)}
-    writer = {"datasource": f"{schema}_target", "writeMode": "replay", "datasourceSchema": schema}
+    writer: dict[str, Any] = {"datasource": f"{schema}_target", "writeMode": "replay", "datasourceSchema": schema}
+    writer["writerConcurrent"] = writers
     steps = [
         {"stepType": "mysql", "name": "reader", "category": "reader", "parameter": reader},
         {"stepType": "postgresql", "name": "writer", "category": "writer", "parameter": writer},
@@ -157,13 +161,13 @@ def job(schema: str, tables: Sequence[str]) -> str:
     return json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
 
 
-def deploy(service: Service, servers: Databases, schema: str, tables: Sequence[str]) -> Replication:
+def deploy(service: Service, servers: Databases, schema: str, tables: Sequence[str], writers: int = 1) -> Replication:
     """A task named after the schema."""
     for name, (kind, content) in sources(servers, schema).items():
         source = {"Name": name, "DataSourceType": kind, "EnvType": 1, "Content": json.dumps(content)}
         _call(service, "CreateDataSource", ProjectId=WORKSPACE, **source)
     place = {"ProjectId": WORKSPACE, "TaskType": "DI_REALTIME"}
-    made = _call(service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=job(schema, tables))
+    made = _call(service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=job(schema, tables, writers))
     task = place | {"FileId": made["Data"]["FileId"]}
     _call(service, "DeployDISyncTask", **task)
     return Replication(service, servers, schema, tuple(tables), task)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from crash import Gate, gated
 from host import Part
+from turns import InTurn, Wrapped, opening
 
 from disync.engine.plan import Pipeline
+from disync.engine.reunion import Reunion
 from disync.engine.task import Run
-from disync.model.connector import ChangeReader, Sink, Writer
+from disync.model.connector import ChangeReader, Parting, Sink, Writer
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
 from disync.model.run import Checkpoint, Split, Tally
 
@@ -98,6 +100,28 @@ class CarelessSink(Sink):
         self._inner.close()
 
 
+class _Forward(Reunion):
+    def _once_more(self, lead: Sink, behind: Position, ahead: Position) -> Checkpoint | None:
+        new = Checkpoint(self._stream.id, ahead, self._host.epoch)
+        lead.flush(new)
+        return new
+
+
+class GoesOnFromTheFurthest(Run):
+    """Sinks that are a step behind the furthest pass over that step."""
+
+    def _open(self, split: Split, saved: Checkpoint | None) -> tuple[Sink, Checkpoint | None] | None:
+        return _Forward(self, self._pipeline, split, saved).open() if split.endless else super()._open(split, saved)
+
+
+class ByRow(Wrapped):
+    """The changes of one key go to several sinks, by whatever the row holds."""
+
+    def parting(self, table: Table) -> Parting:
+        count = len(table.columns)
+        return Parting(tuple(range(count)), ("plain",) * count)
+
+
 class BrokenWriter(Writer):
     """`broken`: what becomes of each sink."""
 
@@ -145,3 +169,13 @@ class Careless(Part):
     def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
         behind = gated(pipeline, gate)
         return replace(behind, writer=BrokenWriter(behind.writer, lambda sink: CarelessSink(sink, self._times)))
+
+
+class Forward(InTurn):
+    run = GoesOnFromTheFurthest
+
+
+class Scattered(InTurn):
+    def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
+        in_turn = super().pipeline(pipeline, gate)
+        return replace(in_turn, writer=opening(in_turn.writer, ByRow))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,23 @@ class Hosted:
 
 
 class Host:
-    """`dead`: called whenever a run has died and nothing of it is at work any more."""
+    """`dead`: called whenever a run has died and nothing of it is at work any more. `writers`: how many sessions write
+    the log, run after run, as if the task had been deployed anew each time; none: as it says itself."""
 
-    def __init__(self, house: House, task_id: int, part: Part, journal: Journal, dead: Callable[[Task], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        task_id: int,
+        part: Part,
+        journal: Journal,
+        dead: Callable[[Task], None],
+        writers: Sequence[int] = (),
+    ) -> None:
         self._house, self._task_id = house, task_id
         self._journal = journal
         self._part = part
         self._dead = dead
+        self._writers = writers
         self._saved: set[Position] = set()
         self._over = threading.Event()
         self._strike: Strike | None = None
@@ -171,6 +182,8 @@ class Host:
             self.failure = failure
 
     def _host(self, task: Task) -> None:
+        if self._writers:
+            task = written_by(task, self._writers[task.epoch % len(self._writers)])
         gate = Gate(self._journal, f"run {task.epoch}", self._saved)
         pipeline = self._part.pipeline(plan(task), gate)
         run = self._part.run(pipeline, task, self._part.ledger(self._house.dispatch.ledger(task), gate), Held())
@@ -248,6 +261,13 @@ class Host:
         child.join()
         self._house.replaced(name, self._task_id)
         self._in_child.clear()
+
+
+def written_by(task: Task, writers: int) -> Task:
+    """The same task, if it had been deployed with so many writers."""
+    code = json.loads(task.code)
+    code["steps"][1]["parameter"]["writerConcurrent"] = writers
+    return replace(task, code=json.dumps(code))
 
 
 def _nothing(_: Gate) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mariadb
 import servers
@@ -39,7 +40,7 @@ class House:
     services: Services
     dispatch: StoreDispatch
 
-    def start_task(self, name: str, read_rows: int, write_rows: int, mode: str = "replay") -> int:
+    def start_task(self, name: str, read_rows: int, write_rows: int, mode: str = "replay", writers: int = 1) -> int:
         """A task from the database `name` into the schema `name`, created, deployed and started as users do it."""
         jdbc = f"jdbc:postgresql://127.0.0.1:{self.before_target.port}/postgres"
         contents = {
@@ -52,8 +53,8 @@ class House:
         for source, (kind, content) in contents.items():
             self.services.data_sources.create(ROOT, PROJECT, WantedSource(source, kind, json.dumps(content), 1))
         reader = {"datasource": f"{name}_source", "batchSize": read_rows}
-        writer = {"datasource": f"{name}_target", "datasourceSchema": name, "batchSize": write_rows}
-        writer["writeMode"] = mode
+        writer: dict[str, Any] = {"datasource": f"{name}_target", "datasourceSchema": name, "batchSize": write_rows}
+        writer |= {"writeMode": mode, "writerConcurrent": writers}
         steps = [
             {"stepType": "mysql", "name": "r", "category": "reader", "parameter": reader},
             {"stepType": "postgresql", "name": "w", "category": "writer", "parameter": writer},

@@ -45,6 +45,8 @@ AGAIN = tuple(
 )
 """What a run meets however long it has been at work: by then it has little to say to the source, or to prepare."""
 
+WRITERS = ((2,), (3,), (2, 3), (1, 4, 2), (3, 1), (4, 2, 1))
+
 _OFTEN = ("write", "flush", "save", "ack", "changes", "commit")
 
 
@@ -52,7 +54,8 @@ _OFTEN = ("write", "flush", "save", "ack", "changes", "commit")
 class Scenario:
     """`flush_rows`: the engine's FLUSH_ROWS. `read_rows`, `write_rows`: `batchSize` of the two steps: small, so that a
     transaction does not fit into a batch, or a batch not into what the writer holds. `alters`: tables change, too.
-    `appends`: every change becomes a row of the target, and tables do not change."""
+    `appends`: every change becomes a row of the target, and tables do not change. `writers`: sessions that write the
+    log, run after run; `in_turn`: they never flush side by side, so that whoever dies at a flush leaves them apart."""
 
     seed: int
     blows: tuple[Blow, ...]
@@ -61,10 +64,14 @@ class Scenario:
     write_rows: int
     alters: bool = True
     appends: bool = False
+    writers: tuple[int, ...] = (1,)
+    in_turn: bool = False
 
     def __str__(self) -> str:
         sizes = f"flush {self.flush_rows}, read {self.read_rows}, write {self.write_rows}"
         mode = "; appends" if self.appends else ""
+        if max(self.writers) > 1:
+            mode += f"; {' then '.join(map(str, self.writers))} writers{' in turn' if self.in_turn else ''}"
         return f"seed {self.seed}: {', then '.join(map(str, self.blows))}; {sizes}{mode}"
 
 
@@ -79,7 +86,10 @@ def of(seed: int) -> Scenario:
         chance.choice((10, 100, 50_000)),
     )
     appends = chance.random() < 0.15 and not any(blow.where.endswith(("alter", "keyed")) for blow in scenario.blows)
-    return replace(scenario, appends=True, alters=False) if appends else scenario
+    if appends:
+        return replace(scenario, appends=True, alters=False)
+    writers = chance.choice(WRITERS) if chance.random() < 0.4 else (1,)
+    return replace(scenario, writers=writers, in_turn=chance.random() < 0.5)
 
 
 def _nth(blow: Blow, chance: random.Random) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from eye import Rows
 from truth import Difference
@@ -12,7 +13,7 @@ from disync.engine.plan import Pipeline, plan
 from disync.model.connector import ChangeReader
 from disync.model.data import Batch, Encoded, Position, rows_of
 from disync.model.errors import TaskError
-from disync.model.run import Split, Task
+from disync.model.run import Checkpoint, Split, Task
 from disync.services.dispatch import StoreDispatch
 
 GONE_SECONDS = 10.0
@@ -23,7 +24,8 @@ _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dis
 
 class Witness:
     """Reads what ledger and target hold. Every transaction of the source counts `tick` up, so that a place in the log
-    is a number of ticks: all that come before it must be in the target, and once the load is over, none more."""
+    is a number of ticks: all that come before it must be in the target, and once the load is over, none more. Where
+    several sessions write, several rows count, and each of them must show what one of the checkpoints says."""
 
     def __init__(
         self,
@@ -51,15 +53,18 @@ class Witness:
         return self._loaded
 
     def tick_here(self) -> int:
-        ((tick,),) = self._source(f"SELECT n FROM {self._name}.tick")
+        ((tick,),) = self._source(f"SELECT max(n) FROM {self._name}.tick")
         return int(tick)
 
     def tick_there(self) -> int:
-        """-1 while there is none."""
+        """Up to where all is there; -1 while there is none."""
+        return min(self._shown())
+
+    def _shown(self) -> set[int]:
         if not self._there:
             ((self._there,),) = self._target(f"SELECT to_regclass('{self._name}.tick') IS NOT NULL")
-        rows = self._target(f"SELECT coalesce(max(n), -1) FROM {self._name}.tick") if self._there else []
-        return int(rows[0][0]) if rows else -1
+        rows = self._target(f"SELECT max(n) FROM {self._name}.tick GROUP BY id") if self._there else []
+        return {int(n) for (n,) in rows} or {-1}
 
     def examine(self, task: Task) -> None:
         """A run has just died. Raises Difference."""
@@ -82,25 +87,29 @@ class Witness:
         try:
             self._hold(pipeline)
             for stream in pipeline.streams(self._ledger.load()):
-                known, held = self._ledger.checkpoints()[stream.id], pipeline.writer.open(stream).last()
-                if known != held:
+                known, held = self._ledger.checkpoints()[stream.id], _held(pipeline, stream)
+                if any(known != replace(mark, split=known.split) for mark in held):
                     raise Difference(f"The task has stopped: the ledger has {known}, the target {held}")
         finally:
             pipeline.close()
 
     def _hold(self, pipeline: Pipeline) -> None:
         stream = pipeline.streams(self._ledger.load())[0]  # tables that have come may still have others of their own
-        shown = self.tick_there()
+        shown, held = self._shown(), _held(pipeline, stream)
+        said = {self._tick_at(pipeline, stream, place) for place in {mark.position for mark in held}}
         known = self._ledger.checkpoints().get(stream.id)
-        held = pipeline.writer.open(stream).last()
-        for whose, mark in (("target", held), ("ledger", known)):
-            if mark is None or (mark is known and held is not None and mark.position == held.position):
-                continue
-            said = self._tick_at(pipeline, stream, mark.position)
-            if said is not None and shown < said:
-                raise Difference(f"The {whose}'s checkpoint says {said} ticks, and the target holds {shown}: {mark}")
-            if mark is held and said is not None and self._overlap is not None and self._overlap <= said < shown:
-                raise Difference(f"The target holds {shown} ticks, and its checkpoint says {said}: {mark}")
+        if known is not None and known.position not in {mark.position for mark in held}:
+            self._hold_up("ledger", {self._tick_at(pipeline, stream, known.position)}, shown, known)
+        self._hold_up("target", said, shown, held)
+        ticks = {tick for tick in said if tick is not None}
+        if said and ticks == said and self._overlap is not None and self._overlap <= min(ticks) and not shown <= ticks:
+            raise Difference(f"The target holds {max(shown)} ticks, and its checkpoint says {ticks}: {shown}, {held}")
+
+    def _hold_up(self, whose: str, said: set[int | None], shown: set[int], marks: object) -> None:
+        ticks = [tick for tick in said if tick is not None]
+        if ticks and min(shown) < min(ticks):
+            least = min(ticks)
+            raise Difference(f"The {whose}'s checkpoint says {least} ticks, and the target holds {min(shown)}: {marks}")
 
     def _tick_at(self, pipeline: Pipeline, stream: Split, position: Position) -> int | None:
         """How many ticks the log has up to there: one less than the first that comes behind. None where rows follow
@@ -119,3 +128,10 @@ class Witness:
                 raise
             return None
         raise AssertionError("the log ended")
+
+
+def _held(pipeline: Pipeline, stream: Split) -> list[Checkpoint]:
+    """The checkpoints of all sinks that write the stream."""
+    lead = pipeline.writer.open(stream)
+    sinks = [lead, *(pipeline.writer.open(replace(stream, id=split)) for split in lead.parts())]
+    return [mark for sink in sinks if (mark := sink.last()) is not None]

@@ -88,9 +88,10 @@ class Workload:
 
     # The beginning.
 
-    def create(self) -> None:
+    def create(self, ticks: int) -> None:
+        """`ticks`: rows that count, all alike."""
         self._run("CREATE TABLE tick (id INT PRIMARY KEY, n BIGINT NOT NULL)")
-        self._run("INSERT INTO tick VALUES (1, 0)")
+        self._run(f"INSERT INTO tick VALUES {', '.join(f'({number + 1}, 0)' for number in range(ticks))}")
         for kind in self.chance.sample(KINDS, k=self.chance.randint(2, 3)):
             table = self._new_table(kind)
             self._insert(table, range(0, self.chance.randrange(FIRST_ROWS) * 10, 10))

@@ -15,6 +15,7 @@ from house import House
 from journal import Journal
 from scenario import Scenario
 from truth import Difference, differences
+from turns import InTurn
 from witness import Witness
 from workload import Workload
 from writer import Writer
@@ -29,6 +30,9 @@ REACHED_SECONDS = 30.0
 
 POLL_SECONDS = 0.01
 
+TICKS = 6
+"""Rows that count where several sessions write: each has some of them, most likely."""
+
 _NUMBER = count(1)
 
 
@@ -41,12 +45,14 @@ class World:
         self.journal = Journal()
         self._writer = Writer(house.source, self.name, self._hold_on, self.journal)
         self._writer.workload = Workload(scenario.seed, self._writer.statement, self._settle)
-        self._writer.workload.create()
+        writers = scenario.writers
+        self._writer.workload.create(TICKS if max(writers) > 1 else 1)
         self._appended = Appended(house.source, self.name) if scenario.appends else None
         mode = "insert" if scenario.appends else "replay"
-        self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows, mode)
+        self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows, mode, writers[0])
         self._witness = Witness(self.name, house.dispatch, self._task_id, self.source, self.target)
-        self._host = Host(house, self._task_id, part or Part(), self.journal, self._witness.examine)
+        part = part or (InTurn(scenario.seed) if scenario.in_turn and max(writers) > 1 else Part())
+        self._host = Host(house, self._task_id, part, self.journal, self._witness.examine, writers)
 
     def live(self) -> None:
         """Raises Difference, or whatever else has gone wrong."""

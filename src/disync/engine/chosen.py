@@ -14,6 +14,7 @@ import structlog
 
 from disync.engine.ledger import Ledger
 from disync.engine.plan import Pipeline
+from disync.engine.reunion import retire
 from disync.model.data import Table
 from disync.model.run import Checkpoint, Split, Tally, Task
 
@@ -27,12 +28,14 @@ def take_up(pipeline: Pipeline, task: Task, ledger: Ledger) -> None:
 
 
 def _take_up(pipeline: Pipeline, task: Task, ledger: Ledger, mark: Checkpoint, chosen: int) -> None:
-    sink = pipeline.writer.open(Split(mark.split, Table(mark.split)))
+    stream = Split(mark.split, Table(mark.split))
+    sink = pipeline.writer.open(stream)
     try:
         held = sink.last()
         if held is None or held.epoch <= chosen:
             log.warning("a position was set", task=task.id, split=mark.split, position=mark.position)
             held = Checkpoint(mark.split, mark.position, task.epoch)
+            retire(pipeline.writer, stream, sink, task.epoch)
             sink.flush(held)
         ledger.save(replace(held, epoch=task.epoch, refused=()), (), Tally())
     finally:

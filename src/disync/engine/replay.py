@@ -17,6 +17,7 @@ import structlog
 from disync.engine.ledger import Ledger
 from disync.engine.pairs import keys_of
 from disync.engine.plan import Pipeline
+from disync.engine.reunion import fence
 from disync.model import kept
 from disync.model.connector import Sink
 from disync.model.data import Batch, Dirty, Table
@@ -78,13 +79,7 @@ class Replay:
         """Make the target take nothing more from an earlier run that does not know yet that it is over: whatever the
         target holds of the log was written before the source is asked."""
         for stream in self._pipeline.streams(()):
-            sink = self._pipeline.writer.open(stream)
-            try:
-                held = sink.last() or checkpoints.get(stream.id)
-                if held is not None:
-                    sink.flush(replace(held, epoch=self._task.epoch))
-            finally:
-                sink.close()
+            fence(self._pipeline.writer, stream, checkpoints.get(stream.id), self._task.epoch)
 
     def _without_the_last(self, rows: Sequence[Kept], last: Checkpoint | None) -> Sequence[Kept]:
         """A row that was appended when an earlier run died: the target says what came of it, before it comes twice."""

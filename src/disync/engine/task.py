@@ -28,6 +28,7 @@ from disync.engine.order import Order
 from disync.engine.pace import Throttle
 from disync.engine.plan import Pipeline
 from disync.engine.replay import Replay
+from disync.engine.reunion import Reunion
 from disync.engine.saving import save
 from disync.engine.split_run import SplitRun
 from disync.model.connector import ChangeReader, Sink
@@ -185,9 +186,11 @@ class Run:
 
     def _bring(self, stream: Split, until: Position | None) -> Position:
         """Read a stream up to the first place that is not before `until` (None: not at all); where it then is."""
-        sink = self._pipeline.writer.open(stream)
+        opened = self._open(stream, self._ledger.checkpoints()[stream.id])
+        if opened is None:
+            return self._ledger.checkpoints()[stream.id].position
+        sink, latest = opened
         try:
-            latest = self._latest(sink.last(), self._ledger.checkpoints().get(stream.id))
             assert latest is not None, "it was begun"
             if until is None or not isinstance(self._pipeline.reader, ChangeReader):
                 return latest.position
@@ -232,7 +235,8 @@ class Run:
         lend: list[Split] = []
         for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(max(0, -room))):
             if split.endless or room > 0:
-                self._launch(replace(split, format=self._pipeline.format), checkpoints.get(split.id))
+                known = self._ledger.checkpoint(split.id) if split.id in lending.lent else checkpoints.get(split.id)
+                self._launch(split, known)
                 room -= not split.endless
             else:
                 lend.append(split)
@@ -249,6 +253,7 @@ class Run:
             raise DirtyLimit(text, [split.table.name])
 
     def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
+        split = replace(split, format=self._pipeline.format)
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
         self._threads[split.id] = thread
         if split.endless:
@@ -257,9 +262,11 @@ class Run:
 
     def _carry(self, split: Split, checkpoint: Checkpoint | None) -> None:
         try:
-            sink = self._pipeline.writer.open(split)
+            opened = self._open(split, checkpoint)
+            if opened is None:
+                return
+            sink, latest = opened
             try:
-                latest = self._latest(sink.last(), checkpoint)
                 if latest is not None and latest.done:
                     self.split_ended(split, sink)
                 else:
@@ -272,7 +279,22 @@ class Run:
         finally:
             self._changed.set()
 
-    def _latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
+    def _open(self, split: Split, saved: Checkpoint | None) -> tuple[Sink, Checkpoint | None] | None:
+        """What takes the rows of a split, and where it goes on; None: the run was halted meanwhile."""
+        if split.endless:
+            try:
+                return Reunion(self, self._pipeline, split, saved).open()
+            except TaskError as error:
+                error.tables = self.sources(error.tables)
+                raise
+        sink = self._pipeline.writer.open(split)
+        try:
+            return sink, self.latest(sink.last(), saved)
+        except BaseException:
+            sink.close()
+            raise
+
+    def latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
         """Where to go on: what the target holds is newer where a run died before it could save, or where the store was
         put back to an older state, and is saved now."""
         if held is None:
@@ -291,14 +313,18 @@ class Run:
             with Ahead(reader.read(split, after), f"ahead-{split.id}") as events:
                 SplitRun(self, split, sink, after).take_all(events)
             return
-        if checkpoint is None:
-            # Born after the task began (a shard of a split): everything in it is new.
-            checkpoint = self._first(reader, split, Start())
-            self._ledger.begin([checkpoint])
+        checkpoint = checkpoint or self.first(split)
         with Ahead(reader.changes(split, checkpoint.position), f"ahead-{split.id}") as events:
             SplitRun(self, split, sink, checkpoint.position).take_all(events)
 
-    # What a SplitRun, a Replay or Following asks of its run.
+    # What a SplitRun, a Reunion, a Replay or Following asks of its run.
+
+    def first(self, stream: Split) -> Checkpoint:
+        """Of a stream born after the task began (a shard of a split): everything in it is new."""
+        assert isinstance(self._pipeline.reader, ChangeReader), "only a log comes in streams"
+        checkpoint = self._first(self._pipeline.reader, stream, Start())
+        self._ledger.begin([checkpoint])
+        return checkpoint
 
     @property
     def epoch(self) -> int:

@@ -175,7 +175,8 @@ class Inspection(ABC):
 
     def moment(self, keys: Sequence[Key], split: Split) -> tuple[Mapping[Key, Row], Position | None]:
         """As `rows`, and how far the task was with a split at that very moment: its checkpoint, of which every change
-        before it is in these rows and none after it; "" before the first one. None where the database keeps none."""
+        before it is in these rows and none after it; "" before the first one. None where the database keeps none, or
+        was at no one place."""
         del split
         return self.rows(keys), None
 

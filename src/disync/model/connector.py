@@ -145,11 +145,48 @@ class ChangeReader(Reader):
         """All up to `upto` is durable in target and store: the source may forget it. Never called before that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How the changes of a table may be parted over several sinks.
+
+    `places` of the key's columns among the table's, and how the target compares each (`native.fold`): rows with equal
+    keys go to one sink. No places: all of its rows do. `bound`: what is written of it rests on rows of other tables, or
+    they on its own: all tables of which this is said go to the same sink.
+    """
+
+    places: tuple[int, ...] = ()
+    compared: tuple[str, ...] = ()
+    bound: bool = False
+
+
 class Sink(ABC):
-    """Takes the rows of one split, in order, in one thread."""
+    """Takes the rows of one split, in order, in one thread.
+
+    A stream may have several, for different keys: the first has the id of the split, the others ids of their own
+    (`engine.fan`). `parts`, `parting`, `hold` and `forget` are there for them.
+    """
 
     keeps_checkpoint: ClassVar[bool] = False
     """Whether rows and checkpoint become durable in one transaction, so that a crash repeats no row."""
+
+    def parts(self) -> Sequence[str]:
+        """The ids of the other sinks of its split of which the target has a checkpoint that is not `done`."""
+        return ()
+
+    def parting(self, table: Table) -> Parting:
+        """How the changes of this table of the target may be parted, as it stands now."""
+        del table
+        return Parting()
+
+    def hold(self) -> None:
+        """Others have been written to for a while, in the same transaction of the source: what was written must not be
+        given up by a server that takes this for idleness."""
+        return None
+
+    def forget(self) -> None:
+        """All is flushed, and another sink of the stream is going to alter tables: nothing that is known of them counts
+        any more, and none of them is held."""
+        return None
 
     @abstractmethod
     def write(self, batch: Batch) -> None:
@@ -201,6 +238,12 @@ class Writer(ABC):
         """Whether a row that is written twice is there twice."""
         return self.adds_only
 
+    @property
+    def writers(self) -> int:
+        """How many sinks a stream is to have: more than one only where its sinks keep checkpoints, know `parting`, and
+        take L and M, the halves of an update whose rows went to different sinks (`native.rows.part`)."""
+        return 1
+
     @abstractmethod
     def check(self) -> list[str]:
         """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""
@@ -248,7 +291,8 @@ class Writer(ABC):
         return None
 
     def held(self, split: Split) -> Position | None:
-        """How far the target itself is with a split now; None where it does not keep that."""
+        """How far the target itself is with a split now; None where it does not keep that, or where the sinks of a
+        stream are not at one place just now: then the store's place is one that they all have passed."""
         del split
         return None
 

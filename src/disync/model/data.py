@@ -62,7 +62,8 @@ class Batch:
     I  a row that was inserted          B  a row before an update; its U follows at once
     D  a row that was deleted           U  that row after the update
 
-    A source that knows no earlier image sends U alone. `position` is the place after the last of these rows; it only
+    A source that knows no earlier image sends U alone. Only sinks may see L and M, which are B and U with the other row
+    elsewhere (`Writer.writers`). `position` is the place after the last of these rows; it only
     changes where resuming is valid, so the batches inside a long transaction all carry the position before it.
     `time`: when the last of these changes was made, by the source's clock, in ms since 1970; None or 0: not known.
     """

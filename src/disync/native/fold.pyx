@@ -8,13 +8,11 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy
 
 from disync.native.out cimport *
-from disync.native.siphash cimport Sip, sip_begin, sip_bytes, sip_end
+from disync.native.keyed cimport *
+from disync.native.siphash cimport Sip, sip_begin, sip_end
 from disync.native.walk cimport Field, find, walk
 
 from disync.native.packets import Broken
-
-cdef enum Compared:
-    PLAIN, NUMERIC, FLOAT
 
 cdef enum Holds:
     LIVE = 1    # the row is there at the end
@@ -33,7 +31,7 @@ cdef struct State:
 
 
 cdef class Fold:
-    """Folds changes by key. Deletes of what remains `gone`, then upserts of what is `live`, give the same table as all
+    """Folds changes by key, L and M (`rows.part`) among them. Deletes of what remains `gone`, then upserts of what is `live`, give the same table as all
     changes one by one, whatever was there before. Keys are compared as the target compares them.
 
     `keys`: places of the key's fields among `width`; `compared`: for each "plain" (byte by byte), "numeric" (1.5 is
@@ -106,7 +104,7 @@ cdef class Fold:
             if op != NULL and place >= count:
                 raise Broken("there are more rows than changes")
             kind = op[place] if op != NULL else b"I"[0]
-            if kind not in b"IBUD":
+            if kind not in b"IBUDLM":
                 raise Broken(f"there is no change of kind {kind}")
             size = self._walked(at, end, self._fields)
             paired = kind == b"B"[0] and place + 1 < count and op[place + 1] == b"U"[0]
@@ -121,9 +119,9 @@ cdef class Fold:
                 if moved:
                     self._leave(before, at - before, True)
                 self._fields, self._after = self._after, self._fields
-            if kind == b"B"[0] or kind == b"D"[0]:
-                self._leave(at, size, kind == b"B"[0])
-            elif not self._arrive(at, size, kind == b"I"[0], moved):
+            if kind in b"BDL":
+                self._leave(at, size, kind != b"D"[0])
+            elif not self._arrive(at, size, kind == b"I"[0], moved or kind == b"M"[0]):
                 refused.append(PyBytes_FromStringAndSize(<const char*> at, size))
             at += size
             place += 1
@@ -229,16 +227,8 @@ cdef class Fold:
         """Of what `_equal` compares."""
         cdef Sip sip = self._seeded
         cdef int key
-        cdef Field* field
         for key in range(self._key_count):
-            field = &self._fields[self._keys[key]]
-            if self._compared[key] == NUMERIC and field.size >= 8:
-                sip_bytes(&sip, field.at, 6)
-                sip_bytes(&sip, field.at + 8, field.size - 8)
-            elif self._compared[key] == FLOAT and _is_zero(field):
-                sip_bytes(&sip, field.at, 0)
-            else:
-                sip_bytes(&sip, field.at, field.size)
+            sip_field(&sip, &self._fields[self._keys[key]], self._compared[key])
         return sip_end(&sip)
 
     cdef bint _equal(self, Field* some, Field* others) noexcept:
@@ -250,7 +240,7 @@ cdef class Fold:
             if one.size < 0 or other.size < 0:
                 if one.size != other.size:
                     return False
-            elif self._compared[key] == FLOAT and _is_zero(one) and _is_zero(other):
+            elif self._compared[key] == FLOAT and is_zero(one) and is_zero(other):
                 continue
             elif one.size != other.size:
                 return False
@@ -316,13 +306,3 @@ cdef class Fold:
             if not self._states[place].holds & PAST:
                 self._index[self._slot(self._states[place].hash, 0)] = <uint32_t> (place + 1)
         return 0
-
-
-cdef inline bint _is_zero(Field* field) noexcept nogil:
-    cdef int place
-    if field.size < 1 or field.at[0] & 0x7F:
-        return False
-    for place in range(1, field.size):
-        if field.at[place]:
-            return False
-    return True

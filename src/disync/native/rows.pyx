@@ -1,13 +1,18 @@
 """Rows in the format `pgcopy`, as bytes: counted, cut, and taken apart."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from disync.native.keyed cimport *
 from disync.native.out cimport *
+from disync.native.siphash cimport Sip, sip_begin, sip_end, sip_word
 from disync.native.walk cimport Field, walk
 
 from disync.native.packets import Broken
+
+_COMPARED = {"plain": PLAIN, "numeric": NUMERIC, "float": FLOAT}
 
 
 cdef class _Walk:
@@ -146,3 +151,106 @@ def fields(data) -> list:
             for place in range(rows.width)
         ]))
     return found
+
+
+cdef class _Parts:
+    """Rows and their ops, on their way into so many parts; whose key a row has decides into which."""
+
+    cdef int count, keys
+    cdef int* places
+    cdef Compared* compared
+    cdef Out* rows
+    cdef Out* ops
+    cdef uint64_t seed
+
+    def __cinit__(self, places, compared, int count, uint64_t seed, int width):
+        cdef int key
+        if count < 1 or not places or len(places) != len(compared) or any(not 0 <= one < width for one in places):
+            raise Broken("rows come without their key")
+        self.count, self.keys, self.seed = count, len(places), seed
+        self.places = <int*> calloc(self.keys, sizeof(int))
+        self.compared = <Compared*> calloc(self.keys, sizeof(Compared))
+        self.rows = <Out*> calloc(count, sizeof(Out))
+        self.ops = <Out*> calloc(count, sizeof(Out))
+        if not (self.places and self.compared and self.rows and self.ops):
+            raise MemoryError()
+        for key in range(self.keys):
+            self.places[key] = places[key]
+            self.compared[key] = _COMPARED[compared[key]]
+
+    def __dealloc__(self):
+        cdef int part
+        for part in range(self.count):
+            if self.rows != NULL:
+                release(&self.rows[part])
+            if self.ops != NULL:
+                release(&self.ops[part])
+        free(self.places)
+        free(self.compared)
+        free(self.rows)
+        free(self.ops)
+
+    cdef int of(self, Field* fields) noexcept:
+        cdef Sip sip
+        cdef int key
+        cdef Field* field
+        sip_begin(&sip, self.seed, self.seed)
+        for key in range(self.keys):
+            field = &fields[self.places[key]]
+            if field.size < 0:
+                sip_word(&sip, <uint64_t> -1)
+            else:
+                sip_field(&sip, field, self.compared[key])
+        return <int> (sip_end(&sip) % <uint64_t> self.count)
+
+    cdef int put(self, int part, unsigned char op, const unsigned char* row, Py_ssize_t size) except -1:
+        cdef Out* out = &self.ops[part]
+        reserve(out, 1)
+        out.data[out.size] = op
+        out.size += 1
+        out = &self.rows[part]
+        reserve(out, size)
+        memcpy(out.data + out.size, row, size)
+        out.size += size
+        return 0
+
+    cdef list taken(self):
+        cdef int part
+        return [
+            (
+                PyBytes_FromStringAndSize(<const char*> self.rows[part].data, self.rows[part].size),
+                PyBytes_FromStringAndSize(<const char*> self.ops[part].data, self.ops[part].size),
+            )
+            for part in range(self.count)
+        ]
+
+
+def part(data, const unsigned char[::1] ops not None, places, compared, int count, uint64_t seed) -> list:
+    """Changes in `count` parts by their keys, each (rows, ops) in the order they had; what the target takes for one key
+    (`fold.Fold`) is in one part. An update that moves a row from one part into another becomes an L, the row that left,
+    in the one and an M, the row that came, in the other; so does a B without its U become an L."""
+    cdef _Walk rows = _Walk(data)
+    cdef _Parts parts = _Parts(places, compared, count, seed, rows.width if rows.size else 0xFFFF)
+    cdef Py_ssize_t number = 0, start = 0, middle
+    cdef int old, new
+    while rows.step():
+        if number >= ops.shape[0]:
+            raise Broken("there are more rows than changes")
+        old = parts.of(rows.fields)
+        if ops[number] != b"B"[0]:
+            parts.put(old, ops[number], &rows._data[start], rows.at - start)
+        elif number + 1 < ops.shape[0] and ops[number + 1] == b"U"[0]:
+            middle = rows.at
+            if not rows.step():
+                raise Broken("there are fewer rows than changes")
+            number += 1
+            new = parts.of(rows.fields)
+            parts.put(old, b"B"[0] if old == new else b"L"[0], &rows._data[start], middle - start)
+            parts.put(new, b"U"[0] if old == new else b"M"[0], &rows._data[middle], rows.at - middle)
+        else:
+            parts.put(old, b"L"[0], &rows._data[start], rows.at - start)
+        number += 1
+        start = rows.at
+    if number != ops.shape[0]:
+        raise Broken("there are fewer rows than changes")
+    return parts.taken()

@@ -67,7 +67,10 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
         """By file and offset on the same server, or else by the transactions. A file that has just begun holds none,
         and nobody gets there before one comes."""
         here, there = position.read(held), position.read(mark)
-        if here.server == there.server and (position.number(here), here.at) >= (position.number(there), there.at):
+        if here.server == there.server != position.NOWHERE and (position.number(here), here.at) >= (
+            position.number(there),
+            there.at,
+        ):
             return True
         group: type[Gtids] = MariaGtids if there.server.startswith("id-") else MySQLGtids
         return bool(there.gtid) and group(here.gtid).holds(there.gtid)

@@ -28,6 +28,10 @@ CREATE TABLE {} (
 """
 _GROW = "ALTER TABLE {} ADD COLUMN IF NOT EXISTS refused text NOT NULL DEFAULT '[]'"
 _READ = "SELECT position, epoch, done, sequence, refused FROM {} WHERE task = $1 AND split = $2"
+_PARTS = """
+SELECT split, position, done FROM {}
+WHERE task = $1 AND (split = $2 OR left(split, length($3::text)) = $3::text)
+"""
 _REFUSED = "UPDATE {} SET refused = $1 WHERE task = $2 AND split = $3"
 _CLAIM = """
 INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, $2, $3, $4, $5, $6, now())
@@ -90,6 +94,13 @@ def read(connection: Connection, schema: str, task: str, split: str, lock: bool 
     position, epoch, done, sequence, refused = row
     rows = msgspec.json.decode(refused, type=tuple[Dirty, ...])
     return Held(Checkpoint(split, Position(position), epoch, done, rows), sequence)
+
+
+def parts(connection: Connection, schema: str, task: str, split: str) -> dict[str, Position]:
+    """Where the sinks of a stream are by their ids: that of the split, and the others that are not done."""
+    query = _PARTS.format(relation(schema)).encode()
+    rows = connection.execute(query, (task, split, f"{split}/")).fetchall()
+    return {str(id_): Position(position) for id_, position, done in rows if id_ == split or not done}
 
 
 def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None) -> None:

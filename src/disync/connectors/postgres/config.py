@@ -71,7 +71,8 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     appends every change as a row with five more columns. `conflictMode`: what happens to an insert whose key is there:
     `replace` or `ignore`. `suppressedRows`: what happens when a trigger or a rule of the target keeps rows out:
     `refuse` stops the task, `allow` does not count them. `batchSize`: rows that are gathered before they are sent,
-    inside one transaction.
+    inside one transaction. `writerConcurrent`: sessions that the changes of a stream are parted over by key, each with
+    commits of its own, so that a transaction of the source is seen in pieces. Only where `writeMode` is replay.
     """
 
     datasource: str
@@ -83,6 +84,7 @@ class WriterParameters(msgspec.Struct, rename="camel", frozen=True):
     suppressed_rows: Literal["refuse", "allow"] = "refuse"
     table_mapping_rule: dict[str, Any] | None = None
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
+    writer_concurrent: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
     @property
     def target_schema(self) -> str:

@@ -45,6 +45,11 @@ class Destination:
         """Whether every row that is sent has to be in the table then."""
         return self.parameters.suppressed_rows == "refuse"
 
+    @property
+    def writers(self) -> int:
+        """Rows that are appended are numbered, one after the other."""
+        return 1 if self.append else self.parameters.writer_concurrent
+
     def relation(self, table: Table) -> Relation:
         if table.path:
             schema, name = table.path

@@ -6,7 +6,8 @@ Values go both ways as PostgreSQL's binary fields, the same that rows are writte
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import psycopg
@@ -26,7 +27,10 @@ from disync.model.run import Split
 KEYS = 200
 """Keys that one statement asks for."""
 
-Place = Callable[[Connection, Split], Position | None]
+LOOKS, LOOK_SECONDS = 100, 0.05
+"""How often it is tried to find the sinks of a stream at one place, and the pause in between."""
+
+Places = Callable[[Connection, Split], Set[Position]]
 
 _HASH, _COUNT = ColumnType("int8"), ColumnType("int8")
 
@@ -44,11 +48,10 @@ def traits(connection: Connection, target: Target, table: Table) -> Mapping[str,
 
 
 class PostgresInspection(Inspection):
-    """`place` reads how far the task is with a split, in the transaction that is under way."""
+    """`places` reads how far the task is with a split, in the transaction that is under way: as many places as its
+    sinks are at."""
 
-    def __init__(
-        self, connection: Connection, target: Target, table: Table, method: Method, place: Place | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, target: Target, table: Table, method: Method, places: Places) -> None:
         connection.autocommit = True
         self._connection = connection
         self._relation = target.relation
@@ -58,7 +61,7 @@ class PostgresInspection(Inspection):
         self._keys = [self._columns[place] for place in method.keys]
         self._added = [_found(target, name) for name, _ in method.added]
         self._hash = digest.hash_of(self._columns, method) + digest.unless(self._added, method)
-        self._place = place
+        self._places = places
         self._only = [_one(_found(target, name), value) for name, value in method.only]
 
     def close(self) -> None:
@@ -98,10 +101,14 @@ class PostgresInspection(Inspection):
         return found
 
     def moment(self, keys: Sequence[Key], split: Split) -> tuple[Mapping[Key, Row], Position | None]:
-        with told(f"comparing {self._relation}"), self._connection.transaction():
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            place = self._place(self._connection, split) if self._place else None
-            return self.rows(keys), place or Position("")
+        for _ in range(LOOKS):
+            with told(f"comparing {self._relation}"), self._connection.transaction():
+                self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                places = self._places(self._connection, split)
+                if len(places) < 2:
+                    return self.rows(keys), next(iter(places), Position(""))
+            time.sleep(LOOK_SECONDS)  # some of the stream's sinks have written, and others have yet to
+        return {}, None
 
     def _asked(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Row]]:
         values: list[bytes] = []

@@ -20,8 +20,8 @@ from disync.native import pgcopy, rows
 
 log = structlog.get_logger()
 
-INSERTED, DELETED, BEFORE, AFTER = b"IDBU"
-"""The ops of a batch."""
+INSERTED, DELETED, BEFORE, AFTER, MOVED = b"IDBUM"
+"""The ops of a batch, but for L."""
 
 
 class Mapped(NamedTuple):
@@ -162,7 +162,7 @@ def _shown(value: Any) -> Any:
 
 
 def _comes(op: int) -> bool:
-    return op in (INSERTED, AFTER)
+    return op in (INSERTED, AFTER, MOVED)
 
 
 def _values(batch: Batch) -> list[list[Any]]:

@@ -17,14 +17,20 @@ from disync.connectors.postgres.checkpoint import Held
 from disync.connectors.postgres.connection import about, told
 from disync.connectors.postgres.destination import Destination, Link
 from disync.connectors.postgres.lane import Lane
+from disync.connectors.postgres.parting import parting
 from disync.connectors.postgres.target import lacking
-from disync.model.connector import Sink
+from disync.model.connector import Parting, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.run import Checkpoint, Split
 
 SPILL_BYTES = 32 * 1024 * 1024
-"""What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that."""
+"""What a sink holds of a transaction before it sends it on, uncommitted: a long one needs no more memory than that. The
+sinks of one stream share it."""
+
+_NO_DEADLOCK = "SET lock_timeout = '90s'"
+"""Where sessions of one stream wait for each other here, and not in the server, it would not notice. Rows that are
+parted by key do not meet; but a server may lock more than rows, and a trigger elsewhere may do more than it should."""
 
 
 class PostgresSink(Sink):
@@ -50,9 +56,13 @@ class PostgresSink(Sink):
         self._dirty: list[Dirty] = []
         self._rows = self._bytes = 0
         self._locked = False
+        self._share = destination.writers if split.endless else 1
         self._owner = destination.owner
         try:
             with told("reading the checkpoint"):
+                if self._share > 1:
+                    with suppress(psycopg.errors.UndefinedObject), self._connection.transaction():
+                        self._connection.execute(_NO_DEADLOCK)
                 self._seen = checkpoints.read(self._connection, destination.schema, self._owner, split.id)
                 self._connection.rollback()
         except BaseException:
@@ -70,7 +80,8 @@ class PostgresSink(Sink):
                 return  # sent already
             self._rows += batch.count
             self._bytes += batch.size
-            if self._rows >= self._destination.parameters.batch_size or self._bytes >= SPILL_BYTES:
+            rows, size = self._rows * self._share, self._bytes * self._share
+            if rows >= self._destination.parameters.batch_size or size >= SPILL_BYTES:
                 self._spill()
 
     def alter(self, change: SchemaChange) -> None:
@@ -101,6 +112,28 @@ class PostgresSink(Sink):
             self._pause()
             self._lanes.clear()
             late_key.put(self._connection, wish.relation, wish.primary)
+
+    def parts(self) -> list[str]:
+        with told("reading the checkpoint"):
+            found = checkpoints.parts(self._connection, self._destination.schema, self._owner, self._split.id)
+            self._connection.rollback()
+        return sorted(found.keys() - {self._split.id})
+
+    def parting(self, table: Table) -> Parting:
+        with about(table), told(f"looking at the target of {table.name}"):
+            self._pause()
+            return parting(self._connection, table, self._destination)
+
+    def hold(self) -> None:
+        if self._connection.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS:
+            with told("holding a transaction"):
+                self._connection.execute("SELECT 1")
+
+    def forget(self) -> None:
+        with told("ending a transaction"):
+            self._pause()
+            self._connection.rollback()
+            self._lanes.clear()
 
     def last(self) -> Checkpoint | None:
         return self._seen.checkpoint if self._seen else None

@@ -54,6 +54,10 @@ class PostgresWriter(Writer):
     def appends(self) -> bool:
         return self._destination.append
 
+    @property
+    def writers(self) -> int:
+        return self._destination.writers
+
     def check(self) -> list[str]:
         connection, _ = self._connection()
         schema = self._destination.schema
@@ -151,7 +155,7 @@ class PostgresWriter(Writer):
         connection, _ = self._destination.connect()
         try:
             target = self._described(connection, table)
-            return PostgresInspection(connection, target, table, method, self._place_of)
+            return PostgresInspection(connection, target, table, method, self._places_of)
         except BaseException:
             connection.close()
             raise
@@ -167,16 +171,16 @@ class PostgresWriter(Writer):
     def held(self, split: Split) -> Position | None:
         connection, _ = self._connection()
         with told("reading the checkpoint"):
-            found = self._place_of(connection, split)
+            found = self._places_of(connection, split)
             connection.rollback()
-        return found
+        return found.pop() if len(found) == 1 else None
 
-    def _place_of(self, connection: Connection, split: Split) -> Position | None:
+    def _places_of(self, connection: Connection, split: Split) -> set[Position]:
+        """Where its sinks are: one place, but for a moment in which some have written and others have not."""
         schema, owner = self._destination.schema, self._destination.owner
         if describe(connection, checkpoints.relation(schema)) is None:
-            return None
-        found = checkpoints.read(connection, schema, owner, split.id)
-        return found.checkpoint.position if found else None
+            return set()
+        return set(checkpoints.parts(connection, schema, owner, split.id).values())
 
     def _described(self, connection: Connection, table: Table) -> Target:
         relation = self._destination.relation(table)
