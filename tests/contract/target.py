@@ -10,7 +10,7 @@ import pytest
 
 from disync.model.connector import Sink, Writer
 from disync.model.data import Batch, Column, Position, Table, record_batch
-from disync.model.errors import Fenced
+from disync.model.errors import Fenced, Unreachable
 from disync.model.run import Checkpoint, Split
 from disync.model.types import Kind
 
@@ -66,6 +66,24 @@ class WriterSuite:
         writer.finish()
         writer.close()
         writer.close()
+
+    def test_of_two_who_read_one_part_from_one_place_one_counts(self, target: Target, writer: Writer) -> None:
+        """`slow` has rows in its hands of which `quick` finds that they are gone: the part ends where it was."""
+        if not writer.shared:
+            return
+        begun = writer.open(SPLIT)
+        begun.write(batch(rows(0, 5), 1))
+        assert _flush(begun, 1) == []
+        begun.close()
+        slow, other = writer.open(SPLIT), target.writer()
+        quick = other.open(SPLIT)
+        quick.flush(Checkpoint(SPLIT.id, Position("1"), 1, done=True))
+        slow.write(batch(rows(5, 5), 2))
+        with pytest.raises(Unreachable):
+            _flush(slow, 2)
+        assert target.rows() == rows(0, 5)
+        writer.close()
+        other.close()
 
     def test_a_flush_of_nothing(self, target: Target, writer: Writer) -> None:
         sink = writer.open(SPLIT)

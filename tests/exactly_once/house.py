@@ -40,7 +40,9 @@ class House:
     services: Services
     dispatch: StoreDispatch
 
-    def start_task(self, name: str, read_rows: int, write_rows: int, mode: str = "replay", writers: int = 1) -> int:
+    def start_task(
+        self, name: str, read_rows: int, write_rows: int, mode: str = "replay", writers: int = 1, **setting: object
+    ) -> int:
         """A task from the database `name` into the schema `name`, created, deployed and started as users do it."""
         jdbc = f"jdbc:postgresql://127.0.0.1:{self.before_target.port}/postgres"
         contents = {
@@ -59,7 +61,7 @@ class House:
             {"stepType": "mysql", "name": "r", "category": "reader", "parameter": reader},
             {"stepType": "postgresql", "name": "w", "category": "writer", "parameter": writer},
         ]
-        code = json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}})
+        code = json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}, "setting": setting})
         file_id = self.services.tasks.create(ROOT, PROJECT, Wanted("DI_REALTIME", code, name)).file_id
         self.services.tasks.deploy(ROOT, PROJECT, file_id)
         param = json.dumps({"ddlMarkMap": dict.fromkeys(FOLLOWED, "NORMAL")})
