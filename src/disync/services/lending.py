@@ -45,15 +45,16 @@ class StoreDesk:
         now = now_ms()
         with self._store.read() as db:
             seats = {row.seat: row.lease_until_ms for row in lending.seats(db, self._task.id)}
-            rows = lending.came_back(db, self._task.id)
+            rows = lending.lent_out(db, self._task.id)
         silent = {seat for seat, until_ms in seats.items() if until_ms < now}
-        found = [Returned(row.split, Back(row.back), row.reason) for row in rows]
-        if found or silent:
+        taken = seats.keys() - silent
+        # A part may have been given to a seat that was being left.
+        over = [row for row in rows if row.back or row.seat not in taken]
+        if over or silent:
             with self._store.write() as db:
                 self._guard(db)
-                had = lending.take_back(db, self._task.id, [each.split for each in found], silent)
-            found += [Returned(split, Back.LEFT) for split in had]
-        return seats.keys() - silent, found
+                lending.take_back(db, self._task.id, [row.split for row in over], silent)
+        return taken, [Returned(row.split, Back(row.back or Back.LEFT), row.reason) for row in over]
 
     def close(self) -> None:
         with self._store.write() as db:

@@ -34,16 +34,14 @@ def seats(db: Connection, file_id: int) -> Sequence[Any]:
     return db.execute(select(seat.c.seat, seat.c.lease_until_ms).where(seat.c.file_id == file_id)).all()
 
 
-def came_back(db: Connection, file_id: int) -> Sequence[Any]:
-    return db.execute(select(lent).where(lent.c.file_id == file_id, lent.c.back != "")).all()
+def lent_out(db: Connection, file_id: int) -> Sequence[Any]:
+    return db.execute(select(lent).where(lent.c.file_id == file_id)).all()
 
 
-def take_back(db: Connection, file_id: int, splits: Collection[str], silent: Collection[str]) -> list[str]:
-    """Forget these parts, and the seats of workers that are `silent`; the parts that those had not given back."""
-    had = list(db.scalars(select(lent.c.split).where(lent.c.file_id == file_id, lent.c.seat.in_(silent))))
+def take_back(db: Connection, file_id: int, splits: Collection[str], silent: Collection[str]) -> None:
+    """Forget these parts, and the seats of workers that are `silent`."""
     db.execute(delete(seat).where(seat.c.file_id == file_id, seat.c.seat.in_(silent)))
-    db.execute(delete(lent).where(lent.c.file_id == file_id, lent.c.split.in_({*splits, *had})))
-    return [split for split in had if split not in splits]
+    db.execute(delete(lent).where(lent.c.file_id == file_id, lent.c.split.in_(splits)))
 
 
 def lend(db: Connection, file_id: int, parts: Mapping[str, str]) -> None:

@@ -1,0 +1,187 @@
+"""A full load that several worker processes read: one of them is killed, or sleeps for too long, and nothing is lost or
+there twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from eye import SourceEye, TargetEye
+from house import House
+from sqlalchemy import func, select
+
+from disync.store import instances
+from disync.store.schema import lent, seat
+from waiting import until
+
+TABLES = 32
+ROWS = 20_000
+CHANNELS = 4
+READ_ROWS = 20
+"""Small pages, so that there is time to strike."""
+
+Crew = Callable[[], "Member"]
+
+
+class Member:
+    """A worker process, as `disync serve` starts them."""
+
+    def __init__(self, house: House) -> None:
+        command = [sys.executable, "-m", "disync.worker", "--home", str(house.home), "--parent", str(os.getpid())]
+        self.process = subprocess.Popen(command)
+        self.name = f"{os.uname().nodename}-{self.process.pid}"
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+
+class Load:
+    """A task whose load takes some seconds, of tables that are changed all the while."""
+
+    def __init__(self, house: House, name: str) -> None:
+        self.house, self.name = house, name
+        self.source, self.target = SourceEye(house.source), TargetEye(house.target)
+        self.source.run(f"CREATE DATABASE {name}")
+        for table in self.tables:
+            self.source.run(f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(40))")
+            self.source.run(f"INSERT INTO {table} SELECT seq, CONCAT('row ', seq) FROM {name}.seq_1_to_{ROWS}")
+        self.task_id = house.start_task(name, READ_ROWS, 1000, speed={"concurrent": CHANNELS})
+        self._over = threading.Event()
+        self._busy = threading.Thread(target=self._change, daemon=True)
+        self._busy.start()
+
+    @property
+    def tables(self) -> list[str]:
+        return [f"{self.name}.t{number}" for number in range(TABLES)]
+
+    def _change(self) -> None:
+        eye, number = SourceEye(self.house.source), 0
+        while not self._over.wait(0.005):
+            number += 1
+            table, key = self.tables[number % TABLES], number * 37 % ROWS
+            eye.run(f"UPDATE {table} SET v = 'changed {number}' WHERE id = {key}")
+            eye.run(f"DELETE FROM {table} WHERE id = {key + 1}")
+            eye.run(f"INSERT INTO {table} VALUES ({ROWS + number}, 'new')")
+        eye.close()
+
+    def owner(self) -> str | None:
+        with self.house.services.store.read() as db:
+            return str(instances.get(db, self.task_id).worker)
+
+    def failovers(self) -> int:
+        with self.house.services.store.read() as db:
+            return instances.failovers(db, [self.task_id]).get(self.task_id, 0)
+
+    def lent_to(self, worker: str) -> int:
+        """How many parts a worker has in its hands."""
+        query = select(func.count()).select_from(lent).join(seat, seat.c.seat == lent.c.seat)
+        with self.house.services.store.read() as db:
+            return int(db.execute(query.where(seat.c.worker == worker, lent.c.back == "")).scalar_one())
+
+    def done_by(self, worker: str) -> int:
+        query = select(func.count()).select_from(lent).join(seat, seat.c.seat == lent.c.seat)
+        with self.house.services.store.read() as db:
+            return int(db.execute(query.where(seat.c.worker == worker, lent.c.back == "done")).scalar_one())
+
+    def equal(self) -> None:
+        """Stop changing, and wait until the target is what the source is."""
+        self._over.set()
+        self._busy.join()
+        wanted = {table: set(self.source.run(f"SELECT id, v FROM {table}")) for table in self.tables}
+
+        def there(table: str) -> set[tuple[object, ...]]:
+            rows = self.target.run(f"SELECT id, v FROM {table}")
+            assert len(rows) == len(set(rows)), f"{table} has rows twice"
+            return set(rows)
+
+        def differs() -> list[str]:
+            known = self.target.run(f"SELECT tablename FROM pg_tables WHERE schemaname = '{self.name}'")
+            missing = {table for table in self.tables if (table.split(".")[1],) not in known}
+            return [table for table in self.tables if table in missing or there(table) != wanted[table]]
+
+        until(lambda: not differs(), lambda: str(differs()), 90)
+
+    def end(self) -> None:
+        self._over.set()
+        self.house.end_task(self.task_id)
+        self.source.run(f"DROP DATABASE {self.name}")
+        self.target.run(f"DROP SCHEMA IF EXISTS {self.name} CASCADE")
+        self.source.close()
+        self.target.close()
+
+
+@pytest.fixture
+def crew(shared: House) -> Iterator[Crew]:
+    members: list[Member] = []
+
+    def hire() -> Member:
+        members.append(Member(shared))
+        return members[-1]
+
+    yield hire
+    for member in members:
+        if member.process.poll() is None:
+            member.signal(signal.SIGCONT)
+            member.signal(signal.SIGTERM)
+    for member in members:
+        member.process.wait(30)
+
+
+@pytest.fixture
+def load(shared: House, request: pytest.FixtureRequest) -> Iterator[Load]:
+    made = Load(shared, request.node.name.removeprefix("test_")[:40])
+    yield made
+    made.end()
+
+
+def begun(load: Load, crew: Crew) -> tuple[Member, Member]:
+    """One worker has the task, and the other one reads for it."""
+    owner = crew()
+    until(lambda: load.owner() == owner.name)
+    helper = crew()
+    until(lambda: load.lent_to(helper.name) > 0)
+    return owner, helper
+
+
+def test_a_helper_reads_and_ends_in_order(load: Load, crew: Crew) -> None:
+    _, helper = begun(load, crew)
+    until(lambda: load.done_by(helper.name) > 0)
+    until(lambda: load.lent_to(helper.name) > 0)
+    helper.signal(signal.SIGTERM)
+    assert helper.process.wait(10) == 0
+    load.equal()
+    assert load.failovers() == 0
+
+
+def test_a_helper_is_killed(load: Load, crew: Crew) -> None:
+    _, helper = begun(load, crew)
+    helper.signal(signal.SIGKILL)
+    load.equal()
+    assert load.failovers() == 0, "its death is no failure of the task"
+
+
+def test_whoever_has_the_task_is_killed(load: Load, crew: Crew) -> None:
+    owner, helper = begun(load, crew)
+    owner.signal(signal.SIGKILL)
+    owner.process.wait()
+    load.house.replaced(owner.name, load.task_id)
+    load.equal()
+    assert load.owner() == helper.name
+
+
+def test_a_helper_sleeps_until_its_rows_are_gone(load: Load, crew: Crew) -> None:
+    """It wakes with rows in its hands that the log has told to be gone, and that others have read past."""
+    _, helper = begun(load, crew)
+    helper.signal(signal.SIGSTOP)
+    for table in load.tables:
+        load.source.run(f"DELETE FROM {table} WHERE id % 3 = 0")
+    until(lambda: load.lent_to(helper.name) == 0, seconds=60)
+    load.equal()
+    helper.signal(signal.SIGCONT)
+    threading.Event().wait(3)
+    load.equal()
