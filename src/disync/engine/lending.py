@@ -113,21 +113,27 @@ class Lending:
             free = max(0, len(self._seats) - len(busy) - excess) * LEAST_DEPTH
             return free + sum(max(0, seat.depth - len(seat.lent)) for seat in busy)
 
-    def lend(self, splits: Sequence[Split]) -> None:
-        """Give these to whoever has least."""
+    def lend(self, splits: Sequence[Split], excess: int) -> None:
+        """Give these to whoever has least. `excess`: as of `room`."""
         parts: dict[str, str] = {}
         with self._lock:
             for split in splits:
-                name, seat = min(self._seats.items(), key=lambda each: len(each[1].lent), default=("", _Seat()))
-                if not name:
+                name = self._least(excess)
+                if name is None:  # who had room has left meanwhile
                     self._back.append((split, Returned(split.id, Back.LEFT)))
                     continue
-                seat.lent.add(split.id)
+                self._seats[name].lent.add(split.id)
                 parts[split.id] = name
                 self._lent[split.id] = split
                 self.lent.add(split.id)
         if parts and not self._said(lambda desk: desk.lend(parts)):
             self._seen(set(self._seats), [Returned(split, Back.LEFT) for split in parts])
+
+    def _least(self, excess: int) -> str | None:
+        """The seat that has least; one that has nothing only while there is a channel for it."""
+        busy = [name for name, seat in self._seats.items() if seat.lent]
+        among = self._seats if len(busy) + excess < len(self._seats) else busy
+        return min(among, key=lambda name: len(self._seats[name].lent), default=None)
 
     def returned(self, *back: Back, most: int | None = None) -> list[tuple[Split, Returned]]:
         """What has come back in one of these ways, at most so many; each once."""

@@ -233,14 +233,15 @@ class Run:
             self._launch(split, self._ledger.checkpoint(split.id))
             room -= 1
         lend: list[Split] = []
-        for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(max(0, -room))):
+        excess = max(0, -room)
+        for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(excess)):
             if split.endless or room > 0:
                 known = self._ledger.checkpoint(split.id) if split.id in lending.lent else checkpoints.get(split.id)
                 self._launch(split, known)
                 room -= not split.endless
             else:
                 lend.append(split)
-        lending.lend(lend)
+        lending.lend(lend, excess)
         if not order.parts:
             lending.none_left()
 

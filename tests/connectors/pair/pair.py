@@ -153,11 +153,11 @@ class Pair:
         """The next run of the task, which goes on from what the ledger knows; begun by `with`."""
         self.epoch += 1
         policies = {**BUILT_IN, **(ddl or {})}
-        limits = Limits(dirty=dirty)
-        task = Task(
-            1, self.name, self.epoch, code, self.content(), limits=limits, owner=self.name, ddl=policies, **more
-        )
-        return Running(self, task, self.format)
+        return Running(self, self.latest(code, limits=Limits(dirty=dirty), ddl=policies, **more), self.format)
+
+    def latest(self, code: str, **more: Any) -> Task:
+        """The task as its newest run has it."""
+        return Task(1, self.name, self.epoch, code, self.content(), owner=self.name, **more)
 
     def equal(self, table: str = "t", columns: str = "*", source_columns: str | None = None) -> bool:
         """Whether the table is there, and the rows are the same on both sides, as a whole and in number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from pair import Pair
 
 from disync.connectors.mysql import chunks
 from disync.connectors.mysql.pages import Pages
-from disync.model.errors import Unreachable
+from disync.engine.plan import plan
+from disync.model.data import Batch
+from disync.model.errors import Fenced, Unreachable
+from disync.model.run import Checkpoint
 from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))"
@@ -136,6 +140,39 @@ def test_c17_a_second_load_that_fails_half_way_loses_nothing(both: Pair, monkeyp
         running.until(lambda: joined(both) and both.equal("t") and both.equal("u"))
         both.sql("INSERT INTO u VALUES (99999, 'last')")
         running.until(lambda: both.equal("u"))
+
+
+def test_nothing_of_a_former_load_comes_after_the_table_was_emptied(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that helped still holds rows of a part that was not read to its end when the table left."""
+    pair.sql(TABLE, FILL)
+    code, rows_after = pair.code("t", reader={"batchSize": 100}), Pages.rows_after
+
+    def failing(self: Pages, last: Any, most: int) -> Iterator[Any]:
+        if last is not None:
+            raise Unreachable("The source is away.")
+        return rows_after(self, last, most)
+
+    monkeypatch.setattr(Pages, "rows_after", failing)
+    with pair.task(code) as running:
+        assert "away" in str(running.fails())
+    monkeypatch.setattr(Pages, "rows_after", rows_after)
+    opened = plan(pair.latest(code))
+    (table,), part = opened.tables, pair.ledger.load()[0]
+    late = opened.writer.open(replace(part, table=table))
+    (old,) = list(opened.reader.read(replace(part, table=table), None))[:1]
+    assert isinstance(old, Batch)
+    pair.ledger.leave({"t"})
+    pair.sql("DELETE FROM t WHERE id < 1000")
+    with pair.task(code) as running:
+        running.until(lambda: pair.equal("t"))
+        late.write(opened.transform.batch(old))
+        with pytest.raises((Fenced, Unreachable)):
+            late.flush(Checkpoint(part.id, old.position, pair.epoch - 1))
+        late.close()
+        opened.close()
+        assert pair.equal("t")
 
 
 def test_every_table_is_loaded_again_at_once(pair: Pair) -> None:
