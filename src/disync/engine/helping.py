@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -105,14 +105,10 @@ class Helping:
         self._seats.pop(sitting.seat, None)
 
 
-class _Left(Protocol):
-    def __call__(self, sitting: Sitting) -> None: ...
-
-
 class _Seat:
     """One seat, in a thread of its own; to the loop of a split it is the run that this is a part of."""
 
-    def __init__(self, sitting: Sitting, help: Help, lease: Clock, left: _Left) -> None:
+    def __init__(self, sitting: Sitting, help: Help, lease: Clock, left: Callable[[Sitting], object]) -> None:
         self._sitting = sitting
         self._task = sitting.task
         self._help = help

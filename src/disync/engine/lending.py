@@ -81,8 +81,6 @@ class Lending:
         self._lock = threading.Lock()
         self._seats: dict[str, _Seat] = {}
         self._lent: dict[str, Split] = {}
-        self.lent: set[str] = set()
-        """All parts that were ever lent: how far they are, the store knows better than whoever began this run."""
         self._back: list[tuple[Split, Returned]] = []
         self._closed = False
         self._over = threading.Event()
@@ -125,7 +123,6 @@ class Lending:
                 self._seats[name].lent.add(split.id)
                 parts[split.id] = name
                 self._lent[split.id] = split
-                self.lent.add(split.id)
         if parts and not self._said(lambda desk: desk.lend(parts)):
             self._seen(set(self._seats), [Returned(split, Back.LEFT) for split in parts])
 

@@ -115,7 +115,7 @@ class Run:
         self.running = True
         try:
             Replay(self, self._pipeline, self._task, self._ledger).go(checkpoints)
-            self._supervise(checkpoints)
+            self._supervise()
         except BaseException as failure:
             self._failure = self._failure or failure
         finally:
@@ -204,13 +204,13 @@ class Run:
     def _first(self, reader: ChangeReader, stream: Split, start: Start) -> Checkpoint:
         return Checkpoint(stream.id, reader.seek(stream, start), self._task.epoch)
 
-    def _supervise(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def _supervise(self) -> None:
         """Start a thread for every split whose parents have been read to their end, until all is read. A stream may
         never end, so each has a thread of its own; bounded splits share `parallel` of them."""
         order = Order(self._load, lambda: self._pipeline.streams(self._load), self._ended)
         self._lending.begin(order.parts)
         while not self._stopping.is_set() and self._failure is None:
-            self._hand_out(order, checkpoints)
+            self._hand_out(order)
             self.loading = self._lending.out or bool(self._threads.keys() - self._quiet.keys())
             if not self._threads and not self._lending.out and order.over(self._ended):
                 return
@@ -221,7 +221,7 @@ class Run:
                 self._threads.pop(split_id).join()  # it is about to let go of its sink
                 order.ended(split_id)
 
-    def _hand_out(self, order: Order, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def _hand_out(self, order: Order) -> None:
         """Begin what may begin, here or at workers that help. What one of those has read is only ended here."""
         lending = self._lending
         room = self._pipeline.parallel - lending.seats - len(self._threads.keys() - self._quiet.keys())
@@ -230,14 +230,13 @@ class Run:
         for split, returned in lending.returned(Back.DONE, Back.FAILED, most=room):
             if returned.reason:
                 self._heed(split, returned.reason)
-            self._launch(split, self._ledger.checkpoint(split.id))
+            self._launch(split)
             room -= 1
         lend: list[Split] = []
         excess = max(0, -room)
         for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(excess)):
             if split.endless or room > 0:
-                known = self._ledger.checkpoint(split.id) if split.id in lending.lent else checkpoints.get(split.id)
-                self._launch(split, known)
+                self._launch(split)
                 room -= not split.endless
             else:
                 lend.append(split)
@@ -253,7 +252,9 @@ class Run:
         if code == DirtyLimit.code:
             raise DirtyLimit(text, [split.table.name])
 
-    def _launch(self, split: Split, checkpoint: Checkpoint | None) -> None:
+    def _launch(self, split: Split) -> None:
+        """From where the store has it now: of a part that was lent that is further than when this run began."""
+        checkpoint = self._ledger.checkpoint(split.id)
         split = replace(split, format=self._pipeline.format)
         thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
         self._threads[split.id] = thread
