@@ -92,8 +92,10 @@ class Proxy:
 
 
 def _watch(side: socket.socket) -> None:
-    """As the server itself does at our sessions' wish: a client behind a cut link is given up."""
+    """As the server itself does at our sessions' wish: a client behind a cut link is given up, also one that has not
+    taken what was sent to it, which is asked for no sign of life."""
     side.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    side.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 11_000)
     for option, value in ((socket.TCP_KEEPIDLE, 5), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
         side.setsockopt(socket.IPPROTO_TCP, option, value)
 

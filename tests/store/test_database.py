@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -12,10 +13,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import BigInteger, inspect, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from disync.model.errors import BadConfig
-from disync.store import access_keys, files, folders, workspaces
+from disync.store import access_keys, files, folders, quick, workspaces
 from disync.store.database import Store, open_store
 from disync.store.migrations import HEAD, migrate, revision
 from disync.store.schema import member, metadata, nonces
@@ -218,3 +219,29 @@ def test_nonces_do_not_lie_in_the_main_file_of_sqlite(sqlite_template: Path) -> 
     store.close()
     files = {path.name: path.stat().st_mode & 0o777 for path in sqlite_template.iterdir()}
     assert files == {"disync.db": 0o600, "nonces": 0o600}
+
+
+def test_who_is_cut_off_inside_a_transaction_does_not_keep_its_locks(
+    postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_store(tmp_path, postgres_database)) as plain:
+        migrate(plain)
+        people(plain)
+        for name, wanted in (("idle_in_transaction_session_timeout", "10000"), ("tcp_user_timeout", "8000")):
+            query = f"SELECT setting FROM pg_settings WHERE name = '{name}'"
+            with plain.read() as db:
+                assert db.execute(text(query)).scalar_one() == wanted
+            assert plain.quick.one(query) == (wanted,)
+    monkeypatch.setattr(quick, "_BOUNDS", quick._BOUNDS.replace(b"10s", b"500ms"))
+    with (
+        closing(open_store(tmp_path, postgres_database)) as lost,
+        closing(open_store(tmp_path, postgres_database)) as on,
+    ):
+        change = text("UPDATE \"user\" SET name = :name WHERE id = 'u'")
+        with pytest.raises(DBAPIError), lost.write() as held:  # and is silent from here on
+            held.execute(change, {"name": "lost"})
+            with on.write() as db:
+                db.execute(change, {"name": "on"})
+            held.execute(change, {"name": "lost"})
+        with on.read() as db:
+            assert db.execute(text("SELECT name FROM \"user\" WHERE id = 'u'")).scalar_one() == "on"

@@ -25,7 +25,7 @@ from disync.model.errors import BadConfig
 from disync.store import trouble
 from disync.store.nonce_file import NonceFile
 from disync.store.nonces import NonceRows, Nonces
-from disync.store.quick import PostgresQuick, Quick, SqliteQuick
+from disync.store.quick import PostgresQuick, Quick, SqliteQuick, bound
 
 BUSY_MS = 5000
 TRIED_MS = 2000
@@ -193,4 +193,12 @@ def _postgres(url: str) -> Engine:
         raise BadConfig(f"DISYNC_STORE_URL must begin with postgresql://, not with {scheme}://.")
     named = make_url(f"postgresql+psycopg://{rest}")
     address = named.set(query={**_ALIVE, **named.query})
-    return create_engine(address, pool_pre_ping=True, max_overflow=16, hide_parameters=True)
+    engine = create_engine(address, pool_pre_ping=True, max_overflow=16, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
+    bound(connection)
+    connection.autocommit = False

@@ -13,6 +13,14 @@ from typing import Any, Protocol
 
 import psycopg
 
+_BOUNDS = b"""
+SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2;
+SET tcp_keepalives_count = 3; SET tcp_user_timeout = 8000
+"""
+"""Whoever was cut off inside a transaction would keep its locks for as long as the server by itself waits for a client:
+15 minutes for one that does not take its answer, two hours for one that is asked nothing. The next worker would wait
+for them. Ours last milliseconds; and after 10 s a worker's lease is gone, too."""
+
 
 class Quick(Protocol):
     def one(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
@@ -61,7 +69,9 @@ class PostgresQuick:
         self._connection.close()
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self._url, autocommit=True, prepare_threshold=1)
+        connection = psycopg.connect(self._url, autocommit=True, prepare_threshold=1)
+        bound(connection)
+        return connection
 
     def _run(self, statement: str, values: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         try:
@@ -79,3 +89,11 @@ class PostgresQuick:
 def _dollars(statement: str) -> bytes:
     """psycopg's placeholders for ours; as bytes, which also is the type that psycopg takes for trusted SQL."""
     return statement.replace("%", "%%").replace("?", "%s").encode()
+
+
+def bound(connection: psycopg.Connection[Any]) -> None:
+    """Have the server end this session, which is in no transaction, soon after its client is gone from the network.
+
+    Set by statement: a pooler in between may refuse a session that brings settings with it as it begins.
+    """
+    connection.execute(_BOUNDS)

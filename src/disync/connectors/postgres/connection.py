@@ -31,9 +31,13 @@ _SESSION += " -c statement_timeout=0"
 _SESSION += " -c row_security=off"
 # With fewer digits, as a database or a user may have them, two floats that differ are written alike.
 _SESSION += " -c extra_float_digits=1"
-_IDLE = b"SET idle_session_timeout = 0"
-"""A limit that is set for the users of a database would end the sessions of a task whose source is quiet. Servers
-before PostgreSQL 14 have none, and refuse a session that names it as it begins."""
+_STAY = (
+    # A limit that is set for the users of a database would end the sessions of a task whose source is quiet.
+    (140_000, b"SET idle_session_timeout = 0"),
+    # While an answer waits for a client that is gone, the server asks for no sign of life.
+    (120_000, b"SET tcp_user_timeout = 30000"),
+)
+"""From which version on a server has a setting: an older one refuses a session that names it as it begins."""
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
 _RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
@@ -73,8 +77,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
         )
     except psycopg.Error as error:
         raise refusal(error) from error
-    if connection.info.server_version >= 140_000:
-        _stay(connection)
+    _stay(connection)
     return connection
 
 
@@ -82,8 +85,10 @@ def _stay(connection: Connection) -> None:
     """Set outside of any transaction, so that no rollback takes it back."""
     try:
         connection.autocommit = True
-        with suppress(psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege):
-            connection.execute(_IDLE)
+        for version, statement in _STAY:
+            if connection.info.server_version >= version:
+                with suppress(psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
         connection.autocommit = False
     except psycopg.Error as error:
         connection.close()
