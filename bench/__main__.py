@@ -18,6 +18,7 @@ from bench import (
     load,
     memory,
     scale,
+    spread,
     table,
     tpch,
     workers,
@@ -37,6 +38,7 @@ DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "latency": latency.measure_all,
     "growth": growth.measure_all,
     "scale": scale.measure_all,
+    "spread": spread.measure_all,
     "workers": workers.measure_all,
     "hosting": hosting.measure_all,
 }

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from disync.connectors.memory import Memory, place
 from disync.engine.dispatch import Dispatch, Hold
+from disync.engine.helping import Help
 from disync.engine.ledger import Ledger
+from disync.engine.lending import Desk
 from disync.engine.worker import Worker
 from disync.home import configure_logging, dispatch_of, open_home
 from disync.model.data import Column, Table
@@ -70,6 +72,13 @@ class Timed:
 
     def ledger(self, task: Task) -> Ledger:
         return self._inner.ledger(task)
+
+    def desk(self, task: Task) -> Desk:
+        return self._inner.desk(task)
+
+    @property
+    def help(self) -> Help:
+        return self._inner.help
 
 
 def table(number: int) -> str:

@@ -69,11 +69,14 @@ def measure_all() -> list[Row]:
 
 def worker(service: Service) -> psutil.Process:
     """The service's only worker."""
-    children = psutil.Process(service.process.pid).children()
-    workers = [child for child in children if "disync.worker" in child.cmdline()]
-    if len(workers) != 1:
-        raise RuntimeError(f"one worker was expected among {[child.cmdline() for child in children]}")
-    return workers[0]
+    found = workers(service)
+    if len(found) != 1:
+        raise RuntimeError(f"one worker was expected, and there are {len(found)}")
+    return found[0]
+
+
+def workers(service: Service) -> list[psutil.Process]:
+    return [child for child in psutil.Process(service.process.pid).children() if "disync.worker" in child.cmdline()]
 
 
 def wait_for_rest(process: psutil.Process) -> None:

@@ -29,7 +29,7 @@ NODES = (10, 20, 50, 100)
 WORKERS_A_NODE = 1
 """Worker processes: each has a core or two to itself."""
 
-WORKER_ROWS, ROW_BYTES = 222_908.0, 250.0
+WORKER_ROWS, ROW_BYTES = 680_635.0, 250.0
 """README, `load`: rows of 12 columns a second; source, target and worker share two cores. A row as it is sent."""
 LINK_BYTES = (1.25e9, 3.125e9, 12.5e9)
 """10, 25 and 100 Gbit/s."""

@@ -82,6 +82,18 @@ class Replication:
         rate = (rows - early) / (ended - first) if ended > first else float("inf")
         return Loaded(ended - began, rate, self.peak_mb())
 
+    def load_all(self, rows: int) -> float:
+        """Seconds from the call that starts the task until it has loaded this many rows, in however many tables."""
+        with self.servers.session() as session:
+            session.execute(f"SET search_path = {self.schema}".encode())
+            began = time.perf_counter()
+            self.start()
+            self.until(lambda: self._done(session), 120 + rows / 1000)
+            took = time.perf_counter() - began
+            if (found := self._count(session)) != rows:
+                raise RuntimeError(f"{found} rows instead of {rows}")
+        return took
+
     def settle(self) -> None:
         """Start the task, let it load what there is, even nothing, and stop it: it then goes on from here."""
         with self.servers.session() as session:
@@ -150,7 +162,7 @@ def sources(servers: Databases, schema: str) -> dict[str, tuple[str, dict[str, s
     }
 
 
-def job(schema: str, tables: Sequence[str], writers: int = 1) -> str:
+def job(schema: str, tables: Sequence[str], writers: int = 1, channels: int | None = None) -> str:
     reader = {"datasource": f"{schema}_source", "table": list(tables)}
     writer: dict[str, Any] = {"datasource": f"{schema}_target", "writeMode": "replay", "datasourceSchema": schema}
     writer["writerConcurrent"] = writers
@@ -158,30 +170,41 @@ def job(schema: str, tables: Sequence[str], writers: int = 1) -> str:
         {"stepType": "mysql", "name": "reader", "category": "reader", "parameter": reader},
         {"stepType": "postgresql", "name": "writer", "category": "writer", "parameter": writer},
     ]
-    return json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+    setting = {} if channels is None else {"speed": {"concurrent": channels}}
+    return json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}, "setting": setting})
 
 
-def deploy(service: Service, servers: Databases, schema: str, tables: Sequence[str], writers: int = 1) -> Replication:
+def deploy(
+    service: Service,
+    servers: Databases,
+    schema: str,
+    tables: Sequence[str],
+    writers: int = 1,
+    channels: int | None = None,
+) -> Replication:
     """A task named after the schema."""
     for name, (kind, content) in sources(servers, schema).items():
         source = {"Name": name, "DataSourceType": kind, "EnvType": 1, "Content": json.dumps(content)}
         _call(service, "CreateDataSource", ProjectId=WORKSPACE, **source)
     place = {"ProjectId": WORKSPACE, "TaskType": "DI_REALTIME"}
-    made = _call(service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=job(schema, tables, writers))
+    made = _call(
+        service, "CreateDISyncTask", **place, TaskName=schema, TaskContent=job(schema, tables, writers, channels)
+    )
     task = place | {"FileId": made["Data"]["FileId"]}
     _call(service, "DeployDISyncTask", **task)
     return Replication(service, servers, schema, tuple(tables), task)
 
 
 @contextmanager
-def serving() -> Iterator[Service]:
+def serving(workers: int = 1) -> Iterator[Service]:
     """A fresh `disync serve`: the peak of its worker's memory is that of what is run in it."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as home,
-        disync(Path(home), "--workers", "1", datahub=False) as service,
+        disync(Path(home), "--workers", str(workers), datahub=False) as service,
     ):
         # It takes requests before its worker has started up, which is no part of a task's time.
-        memory.wait_for_rest(memory.worker(service))
+        for worker in memory.workers(service):
+            memory.wait_for_rest(worker)
         yield service
 
 

@@ -21,6 +21,7 @@ from scenario import Blow
 from cutting_proxy import At, Cut
 from disync import worker
 from disync.engine import pace
+from disync.engine import plan as planning
 from disync.engine.plan import Pipeline, plan
 from disync.engine.task import Run
 from disync.model.data import Position
@@ -250,7 +251,7 @@ class Host:
     def _kill_worker(self, blow: Blow, _: threading.Lock) -> None:
         """The task goes to a worker process, which dies; and then it comes back here."""
         self._in_child.set()
-        child = _CHILDREN.Process(target=_work, args=(self._house.home, pace.FLUSH_ROWS), daemon=True)
+        child = _CHILDREN.Process(target=_work, args=(self._house.home, pace.FLUSH_ROWS, planning.FEW), daemon=True)
         child.start()
         assert child.pid is not None
         name = f"{os.uname().nodename}-{child.pid}"
@@ -274,6 +275,7 @@ def _nothing(_: Gate) -> None:
     return None
 
 
-def _work(home: Path, flush_rows: int) -> None:
+def _work(home: Path, flush_rows: int, few: int) -> None:
     pace.FLUSH_ROWS = pace.KEPT_ROWS = flush_rows
+    planning.FEW = few
     worker.attend(Settings.read(home), os.getppid())

@@ -20,7 +20,7 @@ from witness import Witness
 from workload import Workload
 from writer import Writer
 
-from disync.engine import pace
+from disync.engine import pace, plan
 
 AHEAD = 150
 """Transactions by which the source may be ahead of the target before it waits."""
@@ -29,6 +29,9 @@ REACHED_SECONDS = 30.0
 """A blow that is not struck by then was chosen badly: it must not pass for one that was survived."""
 
 POLL_SECONDS = 0.01
+
+MANY = 1_000_000
+"""More rows than a table has here."""
 
 TICKS = 6
 """Rows that count where several sessions write: each has some of them, most likely."""
@@ -57,6 +60,7 @@ class World:
     def live(self) -> None:
         """Raises Difference, or whatever else has gone wrong."""
         pace.FLUSH_ROWS = pace.KEPT_ROWS = self._scenario.flush_rows
+        plan.FEW = MANY if self._scenario.small else 0
         self._writer.start()
         for blow in self._scenario.blows:
             self.journal.note("world", blow)

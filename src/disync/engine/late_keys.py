@@ -54,6 +54,10 @@ class LateKeys:
         if table and last:
             self._put(table, sink)
 
+    def waits(self, split: Split) -> bool:
+        """Whether the table of this part of the load still gets its key."""
+        return split.table.name in self._target
+
     def _put(self, table: Table, sink: Sink) -> None:
         sink.keyed(table)
         log.info("a table has its key", table=table.name)

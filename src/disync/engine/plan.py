@@ -22,6 +22,10 @@ PARALLEL = min(3, max(2, os.cpu_count() or 2))
 an upper bound. Each reads ahead, so that two keep two cores busy; a third would only get in their way."""
 
 
+FEW = 5_000
+"""Rows: for fewer, to make their table's key afterwards takes longer than to keep it from the first row on."""
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """An opened job: one reader, one writer, what is changed in between, and the encoding that both agreed on (None:
@@ -49,6 +53,12 @@ class Pipeline:
     @property
     def targets(self) -> list[Table]:
         return targets(self.routes)
+
+    @cached_property
+    def small(self) -> frozenset[str]:
+        """Tables of the target for which there are few rows to load."""
+        rows = self.reader.estimates(self.tables) if self.loads else {}
+        return frozenset(r.target.name for r in self.routes if not r.merged and rows.get(r.source.name, FEW) < FEW)
 
     @property
     def loads(self) -> bool:

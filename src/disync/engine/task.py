@@ -139,8 +139,9 @@ class Run:
     def _prepare(self) -> None:
         self._joining.require_targets(self._ledger.load(), self._ledger.checkpoints())
         try:
-            keyless = self._pipeline.writer.prepare_load(self._pipeline.targets, self._task.confirmed)
-            self._keys = LateKeys(keyless, self._pipeline.routes, self._pipeline.writer.open)
+            pipeline = self._pipeline
+            keyless = pipeline.writer.prepare_load(pipeline.targets, self._task.confirmed, pipeline.small)
+            self._keys = LateKeys(keyless, pipeline.routes, pipeline.writer.open)
         except Misfit as error:
             if self._task.isolates and not self._task.confirmed:
                 raise NeedsConfirmation(f"{error} Or start the solution again to use the table as it is.") from error
@@ -230,8 +231,11 @@ class Run:
         for split, returned in lending.returned(Back.DONE, Back.FAILED, most=room):
             if returned.reason:
                 self._heed(split, returned.reason)
-            self._launch(split)
-            room -= 1
+            if self._over(split):
+                order.ended(split.id)
+            else:
+                self._launch(split)
+                room -= 1
         lend: list[Split] = []
         excess = max(0, -room)
         for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(excess)):
@@ -251,6 +255,14 @@ class Run:
         code, _, text = reason.partition(": ")
         if code == DirtyLimit.code:
             raise DirtyLimit(text, [split.table.name])
+
+    def _over(self, split: Split) -> bool:
+        """Whether a helper has read all of this part, as the store has it too, and nothing is left to be done."""
+        checkpoint = self._ledger.checkpoint(split.id)
+        if checkpoint is None or not checkpoint.done or self._keys.waits(split):
+            return False
+        self._ended.add(split.id)
+        return True
 
     def _launch(self, split: Split) -> None:
         """From where the store has it now: of a part that was lent that is further than when this run began."""

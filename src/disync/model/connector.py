@@ -50,6 +50,11 @@ class Reader(ABC):
             if table.name in wanted
         ]
 
+    def estimates(self, tables: Sequence[Table]) -> Mapping[str, int]:
+        """About how many rows each of `tables` has, by its name, as far as that is known without counting them."""
+        del tables
+        return {}
+
     @abstractmethod
     def split(self, want: int) -> list[Split]:
         """Cut the source into about `want` splits; together they hold every row once."""
@@ -253,9 +258,12 @@ class Writer(ABC):
         """Make or verify the target of each table. Called before the first `open`, and again on every run. Misfit tells
         of one that is there and differs; `lenient`: as far as a run can live with that, it is taken as it is."""
 
-    def prepare_load(self, tables: Sequence[Table], lenient: bool = False) -> Sequence[Table]:
+    def prepare_load(
+        self, tables: Sequence[Table], lenient: bool = False, small: Set[str] = frozenset()
+    ) -> Sequence[Table]:
         """As `prepare`, for tables that may be loaded first: those that are returned were made without their key, as
-        that is faster, and get it by `Sink.keyed`. Until then rows are only added to them."""
+        that is faster, and get it by `Sink.keyed`. Until then rows are only added to them. `small`: the names of those
+        that have so few rows that it is not."""
         self.prepare(tables, lenient)
         return ()
 

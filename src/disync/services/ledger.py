@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
@@ -22,6 +22,7 @@ from disync.services.happening import Kind
 from disync.services.lineage import datasets
 from disync.services.solutions import nodes
 from disync.services.solutions.tables import Targets
+from disync.services.together import Together
 from disync.store import checkpoints, instances, lineage, solutions
 from disync.store import dirty as refused_rows
 from disync.store.database import Store
@@ -35,6 +36,15 @@ LONGEST_VALUE = 4096
 """And of each of its values where it is longer. No key is."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """As of Ledger.save."""
+
+    checkpoint: Checkpoint
+    dirty: Sequence[Dirty]
+    tally: Tally
+
+
 class StoreLedger:
     """The durable memory of one run: every call first makes sure that no newer run has taken over. `traced`: whether
     somebody wants to know what the run reads and writes."""
@@ -43,6 +53,7 @@ class StoreLedger:
         self._store = store
         self._task = task
         self._traced = traced
+        self._saves = Together(self._save_all)
         self._cut: set[str] = set()
         """The parts of the full load: the rows of each are counted."""
 
@@ -68,8 +79,7 @@ class StoreLedger:
         with self._store.write() as db:
             self._guard(db)
             checkpoints.put_load(db, self._task.id, load, targets)
-            for mark in checkpoints_:
-                checkpoints.put(db, self._task.id, mark, now)
+            checkpoints.put(db, self._task.id, checkpoints_, now)
             if load and checkpoints.begun_before(db, self._task.id, {split.id for split in load}):
                 names = {split.table.name for split in load}
                 happening.tell_tables(db, self._task.id, Kind.TABLE_JOIN, "It has come into the task.", names)
@@ -78,17 +88,23 @@ class StoreLedger:
         self._cut |= {split.id for split in load}
 
     def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
+        """Those of several splits at once are one transaction."""
+        return self._saves.call(_Save(checkpoint, dirty, tally))
+
+    def _save_all(self, saves: Sequence[_Save]) -> list[int]:
+        task, now = self._task, now_ms()
+        written = {save.checkpoint.split: save.tally.rows_written for save in saves if save.tally.rows_written}
+        refused = [_kept(row, row not in save.checkpoint.refused) for save in saves for row in save.dirty]
         with self._store.write() as db:
             self._guard(db)
-            checkpoints.put(db, self._task.id, checkpoint, now_ms())
-            if tally.rows_written and checkpoint.split in self._cut:
-                solutions.wrote(db, self._task.id, checkpoint.split, tally.rows_written)
-            refused_rows.keep(db, self._task.id, [_kept(row, row not in checkpoint.refused) for row in dirty], now_ms())
-            refused = _count(db, self._task.id, tally)
+            checkpoints.put(db, task.id, [save.checkpoint for save in saves], now)
+            solutions.wrote(db, task.id, {split: rows for split, rows in written.items() if split in self._cut})
+            refused_rows.keep(db, task.id, refused, now)
+            count = _count(db, task.id, sum((save.tally for save in saves), Tally()))
             # The limit bounds how many there are to be counted one by one.
-            if dirty and self._task.limits.dirty is not None:
-                refused = refused_rows.since_start(db, self._task.id)
-            return refused
+            if refused and task.limits.dirty is not None:
+                count = refused_rows.since_start(db, task.id)
+        return [count] * len(saves)
 
     def join(self, stream: str) -> None:
         with self._store.write() as db:

@@ -69,7 +69,7 @@ class Positions:
                 raise Refused("The task has run meanwhile; nothing was changed. Look where it is now.")
             epoch = instances.get(db, now.task).epoch
             chosen = Checkpoint(split, position, now.mark.epoch, chosen=epoch)
-            checkpoints.put(db, now.task, chosen, now_ms())
+            checkpoints.put(db, now.task, [chosen], now_ms())
             told = {"split": split, "before": now.mark.position, "position": position, "user": caller.user_id}
             happening.tell(db, now.task, Kind.CHECKPOINT, f"The position of {split} was set.", **told)
         return position

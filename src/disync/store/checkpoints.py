@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, text, update
 
 from disync.model.data import Position, Table
 from disync.model.run import Checkpoint, Split
@@ -32,14 +32,22 @@ def rows(db: Connection, file_id: int, most: int) -> list[Any]:
     return list(db.execute(wanted.order_by(checkpoint.c.done, checkpoint.c.split).limit(most)))
 
 
-def put(db: Connection, file_id: int, mark: Checkpoint, now_ms: int) -> None:
-    values: dict[str, Any] = {"position": mark.position, "epoch": mark.epoch, "done": mark.done, "updated_ms": now_ms}
-    values["chosen"] = mark.chosen
-    changed = db.execute(
-        update(checkpoint).where(checkpoint.c.file_id == file_id, checkpoint.c.split == mark.split).values(**values)
-    )
-    if changed.rowcount == 0:
-        db.execute(insert(checkpoint).values(file_id=file_id, split=mark.split, **values))
+_PUT = text("""
+INSERT INTO checkpoint (file_id, split, position, epoch, done, updated_ms, chosen)
+VALUES (:file_id, :split, :position, :epoch, :done, :updated_ms, :chosen)
+ON CONFLICT (file_id, split) DO UPDATE SET position = excluded.position, epoch = excluded.epoch, done = excluded.done,
+    updated_ms = excluded.updated_ms, chosen = excluded.chosen
+""")
+
+
+def put(db: Connection, file_id: int, marks: Sequence[Checkpoint], now_ms: int) -> None:
+    """Each instead of what was kept of its split."""
+    if marks:
+        db.execute(_PUT, [_values(mark) | {"file_id": file_id, "updated_ms": now_ms} for mark in marks])
+
+
+def _values(mark: Checkpoint) -> dict[str, Any]:
+    return {name: getattr(mark, name) for name in ("split", "position", "epoch", "done", "chosen")}
 
 
 def forget(db: Connection, file_id: int) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from disync.store.schema import checkpoint, deployment, file, load_split, solution, user
 
@@ -161,9 +161,17 @@ def loaded_tables(db: Connection, realtime_id: int) -> set[str]:
     return set(db.scalars(query.distinct()))
 
 
-def wrote(db: Connection, realtime_id: int, split: str, rows: int) -> None:
-    query = update(load_split).where(load_split.c.file_id == realtime_id, load_split.c.split == split)
-    db.execute(query.values(rows_written=load_split.c.rows_written + rows))
+_WROTE = (
+    update(load_split)
+    .where(load_split.c.file_id == bindparam("of"), load_split.c.split == bindparam("part"))
+    .values(rows_written=load_split.c.rows_written + bindparam("rows"))
+)
+
+
+def wrote(db: Connection, realtime_id: int, rows: Mapping[str, int]) -> None:
+    """Add to the rows that were written of each of these parts."""
+    if rows:
+        db.execute(_WROTE, [{"of": realtime_id, "part": part, "rows": number} for part, number in rows.items()])
 
 
 _ended = case((func.coalesce(checkpoint.c.done, False), 1), else_=0)

@@ -33,7 +33,9 @@ _SESSION = (
     "net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800, "
     # What a server sets for its users must neither cut a result short without a word, nor end one that takes long.
     "autocommit = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1 "
-    "/*M!100101 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
+    "/*M!100101 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */ "
+    # How many rows a table has is estimated as of now: by itself MySQL 8 says what it said a day ago.
+    "/*!80003 , information_schema_stats_expiry = 0 */"
 )
 
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"

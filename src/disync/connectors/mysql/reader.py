@@ -59,6 +59,12 @@ class MySQLReader(Reader):
         with self.session() as session:
             return list(schema.look(session, self.selection, tables))
 
+    def estimates(self, tables: Sequence[Table]) -> Mapping[str, int]:
+        names = {(table.path[0], table.path[1]): table.name for table in tables}
+        with self._pool.lend() as session:
+            found = schema.measures(session, list(names)) if names else {}
+        return {names[place]: one.rows for place, one in found.items() if one.rows is not None}
+
     def split(self, want: int) -> list[Split]:
         with self._pool.lend() as session:
             return chunks.split(session, list(schema.read(session, self.selection).values()), want)

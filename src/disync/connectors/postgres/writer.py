@@ -81,11 +81,16 @@ class PostgresWriter(Writer):
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
         self._prepare(tables, lenient, late=False)
 
-    def prepare_load(self, tables: Sequence[Table], lenient: bool = False) -> list[Table]:
-        return self._prepare(tables, lenient, late=True)
+    def prepare_load(
+        self, tables: Sequence[Table], lenient: bool = False, small: Set[str] = frozenset()
+    ) -> list[Table]:
+        return self._prepare(tables, lenient, late=True, small=small)
 
-    def _prepare(self, tables: Sequence[Table], lenient: bool, late: bool) -> list[Table]:
-        """`late`: keys come when the rows are in, where the server can do that. The tables that still wait for one."""
+    def _prepare(
+        self, tables: Sequence[Table], lenient: bool, late: bool, small: Set[str] = frozenset()
+    ) -> list[Table]:
+        """`late`: keys come when the rows are in, where the server can do that, but for tables made now that are
+        `small`. The tables that still wait for one."""
         destination = self._destination
         unlike(tables, destination.parameters.table)
         connection, dialect = self._connection()
@@ -94,7 +99,10 @@ class PostgresWriter(Writer):
             goes_on = checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = destination.wishes(tables, lenient or goes_on, late_key.waiting(connection))
             late = late and dialect.late_keys
-            made = [replace(wish, keyless=late and bool(wish.keys)) for wish in absent(connection, wishes)]
+            made = [
+                replace(wish, keyless=late and bool(wish.keys) and wish.table.name not in small)
+                for wish in absent(connection, wishes)
+            ]
             make_all(connection, made, dialect)
             waiting = [wish for wish in wishes if wish.keyless]
             if not (late and goes_on):  # marked by a task that is no more, whose rows may be in it
