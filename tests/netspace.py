@@ -14,6 +14,8 @@ from pathlib import Path
 NETWORK = "10.211.0"
 HUB = f"{NETWORK}.1"
 CLONE_NEWNET = 0x40000000
+OWN_FILES = Path("/etc/netns")
+"""What is here in a folder of a namespace's name, its processes find in /etc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ def _ip(*words: str) -> None:
 
 
 @contextmanager
-def places(*names: str) -> Iterator[dict[str, Place]]:
-    """The calling thread, and what it starts, is in the hub meanwhile."""
+def places(*names: str, hosts: str = "") -> Iterator[dict[str, Place]]:
+    """The calling thread, and what it starts, is in the hub meanwhile. `hosts`: what is in /etc/hosts of the places."""
     tag = f"disync{os.getpid()}"
     hub = f"{tag}-hub"
     made: dict[str, Place] = {}
@@ -66,12 +68,17 @@ def places(*names: str) -> Iterator[dict[str, Place]]:
             _ip("-n", hub, "link", "add", place.port, "type", "veth", "peer", "name", "link0", "netns", place.name)
             _ip("-n", hub, "link", "set", place.port, "master", "bridge", "up")
             _ip("-n", place.name, "address", "add", f"{place.host}/24", "dev", "link0")
+            if hosts:
+                own = OWN_FILES / place.name
+                own.mkdir(parents=True)
+                (own / "hosts").write_text(f"127.0.0.1 localhost\n{hosts}\n")
             for link in ("lo", "link0"):
                 _ip("-n", place.name, "link", "set", link, "up")
         with _entered(hub):
             yield made
     finally:
         for name in (hub, *(place.name for place in made.values())):
+            shutil.rmtree(OWN_FILES / name, ignore_errors=True)
             with suppress(RuntimeError):
                 _ip("netns", "delete", name)
 

@@ -93,10 +93,10 @@ class Cluster:
         (self.folder / "head" / "ray_current_cluster").unlink(missing_ok=True)
         return self._start("head", ["--head", f"--port={self.port}", "--include-dashboard=false"], NOTHING, environment)
 
-    def node(self, name: str, *groups: str, cpus: int = 4, place: Place | None = None) -> Node:
+    def node(self, name: str, *groups: str, cpus: int = 4, place: Place | None = None, **environment: str) -> Node:
         """Offers these resource groups. `place`: the network namespace in which it is."""
         offered = {f"rg_{group}": 1.0 for group in groups}
-        return self._start(name, [f"--address={self.address}"], offered, {}, cpus, inside=place)
+        return self._start(name, [f"--address={self.address}"], offered, environment, cpus, inside=place)
 
     def _start(
         self,

@@ -21,6 +21,7 @@ SECRETS = {
     "rootKey": {"existingSecret": "the-root"},
 }
 RAY = SECRETS | {"ray": {"enabled": True, "tokenSecret": "the-token"}}
+TLS = SECRETS | {"ray": RAY["ray"] | {"tls": {"enabled": True, "authoritySecret": "the-authority"}}}
 FULL = SECRETS | {
     "image": {
         "repository": "registry.example/disync",
@@ -49,7 +50,7 @@ BARE = SECRETS | {
     "serviceAccount": {"create": False},
     "workers": [],
 }
-SETS = {"secrets": SECRETS, "full": FULL, "bare": BARE, "ray": RAY}
+SETS = {"secrets": SECRETS, "full": FULL, "bare": BARE, "ray": RAY, "tls": TLS}
 
 
 def tool(command: str, *words: str, given: object = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -28,8 +29,11 @@ def test_kubernetes_knows_every_member() -> None:
     """Of a RayCluster, which Kubernetes does not know, its pods."""
     found = [one for name in SETS for one in rendered(name) if one["kind"] != "RayCluster"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "of-ray"}}
-    found += [pod | {"spec": template["spec"]} for name, template in pods(rendered("ray")) if name.endswith("-ray")]
-    assert Counter(one["kind"] for one in found)["Pod"] == 2 and len(found) > 20
+    for of_ray in ("ray", "tls"):
+        found += [
+            pod | {"spec": template["spec"]} for name, template in pods(rendered(of_ray)) if name.endswith("-ray")
+        ]
+    assert Counter(one["kind"] for one in found)["Pod"] == 4 and len(found) > 20
     assert tool("validate", *KUBERNETES, given=found) == []
 
 
@@ -41,13 +45,14 @@ def test_pods_may_do_nothing_that_they_need_not(documents: list[Document]) -> No
         assert inside["runAsNonRoot"] is True and inside["runAsUser"] == 10001
         assert inside["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        for container in spec["containers"]:
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False and context["readOnlyRootFilesystem"] is True
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert not container["image"].endswith((":latest", ":"))
+        for container in spec["containers"]:
             mounted = {mount["name"] for mount in container["volumeMounts"]}
-            assert mounted == {volume["name"] for volume in spec["volumes"]}
+            assert mounted == {volume["name"] for volume in spec["volumes"]} - {"ray-authority"}
 
 
 def test_what_is_secret_comes_from_secrets_that_are_there(documents: list[Document]) -> None:
@@ -160,6 +165,38 @@ def test_on_ray_every_node_asks_for_a_token_and_one_server_keeps_the_workers_up(
         }
 
 
+def test_each_pod_of_ray_makes_its_own_certificate_and_only_there_is_the_authoritys_key() -> None:
+    files = {"SERVER_CERT": "own.crt", "SERVER_KEY": "own.key", "CA_CERT": "authority.crt"}
+    tls = {f"RAY_TLS_{name}": f"/etc/ray-tls/{file}" for name, file in files.items()} | {"RAY_USE_TLS": "1"}
+    names: list[str] = []
+    for _, template in pods(rendered("tls")):
+        spec = template["spec"]
+        (making,), (container,) = spec["initContainers"], spec["containers"]
+        given = {one["name"]: one.get("value") for one in container["env"]}
+        assert tls.items() <= given.items()
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        assert volumes["ray-tls"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+        authority = volumes["ray-authority"]["secret"]
+        assert authority["secretName"] == "the-authority" and authority["defaultMode"] == 0o440
+        assert [item["key"] for item in authority["items"]] == ["tls.crt", "tls.key"]
+        assert {"name": "ray-tls", "mountPath": "/etc/ray-tls", "readOnly": True} in container["volumeMounts"]
+        assert {mount["name"]: mount.get("readOnly", False) for mount in making["volumeMounts"]} == {
+            "ray-authority": True,
+            "ray-tls": False,
+        }
+        assert making["image"] == container["image"] and making["resources"]["limits"]["memory"] == "32Mi"
+        given = {one["name"]: one.get("value") for one in making["env"]}
+        assert given.keys() == {"AUTHORITY", "OWN", "NAMES", "ADDRESSES"}
+        names.append(given["NAMES"] or "")
+    head = "prod-disync-ray-head-svc"
+    assert sorted(names) == ["", "", f"{head} {head}.data {head}.data.svc"]
+
+
+def test_without_tls_there_is_nothing_of_it() -> None:
+    for name in ("ray", "secrets"):
+        assert not re.search("TLS|authority|initContainers|openssl", json.dumps(rendered(name)))
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, "existingSecret"),
     (SECRETS | {"store": {"existingSecret": ""}}, "existingSecret"),
@@ -167,6 +204,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (SECRETS | {"workers": [{"group": "no good", "replicas": 1}]}, "group"),
     (SECRETS | {"ingress": {"enabled": True}}, "host"),
     (SECRETS | {"ray": {"enabled": True}}, "tokenSecret"),
+    (SECRETS | {"ray": RAY["ray"] | {"tls": {"enabled": True}}}, "ray.tls.enabled needs ray.tls.authoritySecret"),
     (BARE | {"api": {"replicas": 0}}, "replicas"),
 ]
 

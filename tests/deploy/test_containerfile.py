@@ -40,6 +40,7 @@ def test_the_last_stage_builds_nothing_and_runs_as_nobody() -> None:
     assert [rest for name, rest in last if name == "COPY"] == ["--from=build /opt/disync /opt/disync"]
     (user,) = [rest for name, rest in last if name == "USER"]
     assert user == "10001:10001" and "--uid 10001" in installed
+    assert " openssl " in installed  # the chart makes certificates with it
     assert last.index(("USER", user)) > max(n for n, (name, _) in enumerate(last) if name in ("RUN", "COPY"))
     assert any(name == "HEALTHCHECK" for name, _ in last)
     assert all("--require-hashes" in rest for name, rest in build if "-r " in rest and name == "RUN")
