@@ -32,6 +32,9 @@ log = structlog.get_logger()
 MOST_SEATS = PARALLEL
 """That a worker takes at once, in all tasks together."""
 
+ASK_SECONDS = 1.0
+"""Between two looks of a worker for a run that wants help: it costs the store as much as the look for runs to take."""
+
 LOOK_SECONDS = 0.1
 """Between two looks of a seat that has nothing to read."""
 
@@ -76,10 +79,11 @@ class Helping:
         self._help = help
         self._lease = Clock()
         self._seats: dict[str, _Seat] = {}
+        self._ask_at = 0.0
 
     def tend(self, free: bool) -> None:
         """Keep the seats that are wanted, and take one where some run has one, if this worker is `free`. Called at
-        every tick."""
+        every tick of the worker."""
         if self._seats:
             before = time.monotonic()
             wanted = self._help.hold(self._worker)
@@ -87,10 +91,19 @@ class Helping:
             for name, seat in list(self._seats.items()):
                 if name not in wanted:
                     seat.stop()
-        if free and len(self._seats) < MOST_SEATS and (sitting := self._help.sit(self._worker)):
+        if free and len(self._seats) < MOST_SEATS and (sitting := self._ask()):
             self._lease.renewed(time.monotonic())
             seat = self._seats[sitting.seat] = _Seat(sitting, self._help, self._lease, self._left)
             seat.start()
+
+    def _ask(self) -> Sitting | None:
+        """Who has found a seat may find another one at once."""
+        now = time.monotonic()
+        if now < self._ask_at:
+            return None
+        sitting = self._help.sit(self._worker)
+        self._ask_at = 0.0 if sitting else now + ASK_SECONDS
+        return sitting
 
     def stop(self, within: float) -> None:
         """Let every seat flush and leave."""

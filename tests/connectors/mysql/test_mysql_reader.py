@@ -208,3 +208,14 @@ def test_the_network_policy_stands_before_every_connection() -> None:
     assert CONNECTOR.probe is not None
     with pytest.raises(BadConfig, match="Task have SSRF attacks"):
         CONNECTOR.probe(content)
+
+
+def test_how_many_rows_tables_have_is_estimated_as_of_now(database: Database) -> None:
+    database.run("CREATE TABLE few (id INT PRIMARY KEY)", "CREATE TABLE many (id INT PRIMARY KEY)")
+    database.run("INSERT INTO few SELECT seq FROM seq_1_to_10", "INSERT INTO many SELECT seq FROM seq_1_to_20000")
+    database.run("ANALYZE TABLE few, many")
+    reader = database.reader("few", "many")
+    few, many = reader.tables()
+    found = reader.estimates([few, many])
+    assert found[few.name] == 10 and 15_000 < found[many.name] < 25_000
+    assert reader.estimates([]) == {}

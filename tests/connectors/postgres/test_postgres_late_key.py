@@ -46,6 +46,23 @@ def test_the_key_comes_when_the_rows_are_in(place: Place) -> None:
     assert place.rows("pairs") == [("z", 1, "a")]
 
 
+def test_a_small_table_has_its_key_from_the_first_row_on(place: Place) -> None:
+    small = frozenset({"people"})
+    assert place.writer().prepare_load([PEOPLE, PAIRS], small=small) == [PAIRS]
+    assert keys(place, "people") == ["id"] and not marked(place, "people")
+    assert keys(place, "pairs") == [] and marked(place, "pairs")
+
+
+def test_a_table_that_waits_for_its_key_goes_on_waiting_though_it_is_small(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE, PAIRS])
+    sink = writer.open(Split("part", PEOPLE))
+    sink.write(load([(1, "a")]))
+    flush(sink, split="part")
+    assert place.writer().prepare_load([PEOPLE, PAIRS], small=frozenset({"people", "pairs"})) == [PEOPLE, PAIRS]
+    assert keys(place, "people") == [] and marked(place, "people")
+
+
 def test_a_run_that_goes_on_knows_which_keys_are_missing(place: Place) -> None:
     writer = place.writer()
     writer.prepare_load([PEOPLE, PAIRS])
