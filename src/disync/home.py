@@ -66,7 +66,8 @@ def dispatch_of(
 ) -> StoreDispatch:
     """`groups`: the resource groups whose tasks are handed out; with the default one come those that are known to none
     of them."""
-    return StoreDispatch(store, services.data_sources.contents, groups, DEFAULT in groups, settings.traced)
+    contents, others = services.data_sources.contents, DEFAULT in groups
+    return StoreDispatch(store, contents, groups, others, settings.traced, settings.worker_room)
 
 
 def require_clock(store: Store) -> None:

@@ -43,7 +43,7 @@ LOOK_SECONDS = 1.0
 
 class StoreDispatch:
     """`groups`: the resource groups whose tasks it hands out; "" are those that name none. `others`: and those that
-    name none, or one that is not known. `traced`: as of StoreLedger."""
+    name none, or one that is not known. `traced`: as of StoreLedger. `room`: what a worker carries at most, in CUs."""
 
     def __init__(
         self,
@@ -52,11 +52,13 @@ class StoreDispatch:
         groups: Set[str] = frozenset((DEFAULT,)),
         others: bool = True,
         traced: bool = False,
+        room: float | None = None,
     ) -> None:
         self._store = store
         self._resolve = resolve
         self._groups, self._others = groups, others
         self._traced = traced
+        self._room = room
         self._turns = Turns()
         self._carried: Sequence[Carried] = ()
         self._looked = 0.0
@@ -66,7 +68,8 @@ class StoreDispatch:
 
     def claim(self, worker: str) -> Task | None:
         with self._store.read() as db:
-            free = instances.claimable(db, now_ms(), self._groups, self._others)
+            room = None if self._room is None else self._room - instances.load_of(db, worker, now_ms())
+            free = instances.claimable(db, now_ms(), self._groups, self._others, room)
             carried = self._all_carried(db) if free else ()
         for file_id in self._turns.of(worker, free, carried, time.monotonic()):
             with self._store.write() as db:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from disync.services.clock import now_ms
 from disync.services.resource_groups import DEFAULT
-from disync.store import deployments
+from disync.store import deployments, instances
 from disync.store import resource_groups as groups
 
 PATIENCE_MS = 5000
@@ -28,7 +28,11 @@ def reason(db: Connection, row: Any) -> str | None:
     if waited < PATIENCE_MS:
         return None
     group = group_of(db, row.file_id)
-    return (
-        f"No worker of the resource group {group} has taken this task for {waited // 1000} s: start one "
-        f"(disync worker --group {group}), or move the task to another group."
-    )
+    what = f"No worker of the resource group {group} has taken this task for {waited // 1000} s"
+    if any(each.group == group for each in instances.carried(db, now_ms())):
+        cu = deployments.get(db, row.file_id).cu or instances.LEAST_CU
+        return (
+            f"{what}: it takes {cu:g} CU, and those that are there may have no room for it beside what they run. Start "
+            f"another one (disync worker --group {group}), give them more room (DISYNC_WORKER_ROOM), or stop a task."
+        )
+    return f"{what}: start one (disync worker --group {group}), or move the task to another group."

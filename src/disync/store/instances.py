@@ -82,17 +82,28 @@ _SERVED = case(
 )
 
 
-def claimable(db: Connection, now_ms: int, groups: Collection[str], others: bool) -> list[Free]:
+_CU = func.coalesce(deployment.c.cu, LEAST_CU)
+
+
+def claimable(
+    db: Connection, now_ms: int, groups: Collection[str], others: bool, room: float | None = None
+) -> list[Free]:
     """Tasks of these resource groups ("": that name none) that should run and that nobody holds, those which wait
-    longest first. `others`: and those that name no group, or one that is not known."""
+    longest first. `others`: and those that name no group, or one that is not known. `room`: the most CUs of one."""
+    fits = [] if room is None else [room >= _CU]
     rows = db.execute(
         select(instance.c.file_id, _SERVED)
         .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
-        .where(free, instance.c.lease_until_ms <= now_ms, served(groups, others))
+        .where(free, instance.c.lease_until_ms <= now_ms, served(groups, others), *fits)
         .order_by(instance.c.lease_until_ms)
         .limit(8)
     )
     return [Free(*row) for row in rows]
+
+
+def load_of(db: Connection, worker: str, now_ms: int) -> float:
+    """What a worker holds under leases that have not run out, in CUs."""
+    return sum(each.cu for each in carried(db, now_ms, instance.c.worker == worker))
 
 
 def served(groups: Collection[str], others: bool) -> ColumnElement[bool]:
@@ -102,11 +113,11 @@ def served(groups: Collection[str], others: bool) -> ColumnElement[bool]:
     return or_(ours, group == "", group.not_in(select(resource_group.c.identifier))) if others else ours
 
 
-def carried(db: Connection, now_ms: int) -> list[Carried]:
-    """What all workers hold whose leases have not run out."""
-    query = select(instance.c.worker, _SERVED, func.sum(func.coalesce(deployment.c.cu, LEAST_CU)), func.count())
+def carried(db: Connection, now_ms: int, *of: ColumnElement[bool]) -> list[Carried]:
+    """What all workers hold, or one of them, whose leases have not run out."""
+    query = select(instance.c.worker, _SERVED, func.sum(_CU), func.count())
     query = query.select_from(instance).outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
-    query = query.where(instance.c.worker.is_not(None), instance.c.lease_until_ms > now_ms)
+    query = query.where(instance.c.worker.is_not(None), instance.c.lease_until_ms > now_ms, *of)
     return [Carried(*row) for row in db.execute(query.group_by(instance.c.worker, _SERVED))]
 
 
