@@ -20,6 +20,8 @@ class Order:
         self._stream_of = {split.id: split.stream for split in load}
         self._waiting = deque(split for split in load if split.id not in ended)
         self._open = Counter(split.stream for split in self._waiting)
+        self._behind: dict[str, str] = {}
+        """Of what has to wait, a part that was not ended at the last look: most likely it still is not."""
         self._streams: Sequence[Split] = ()
         self._stale = True
 
@@ -68,6 +70,11 @@ class Order:
 
     def _follows(self, split: Split, ended: Container[str]) -> bool:
         """Whether it has to wait for others, of those there are."""
+        if (part := self._behind.get(split.id)) is not None and part not in ended:
+            return True
         streams = {stream.id for stream in self._streams} if split.parents else frozenset()
         there = (parent for parent in split.parents if parent in self._stream_of or parent in streams)
-        return any(parent not in ended for parent in there)
+        parent = next((parent for parent in there if parent not in ended), None)
+        if parent in self._stream_of:
+            self._behind[split.id] = parent
+        return parent is not None

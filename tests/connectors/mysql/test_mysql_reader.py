@@ -219,3 +219,18 @@ def test_how_many_rows_tables_have_is_estimated_as_of_now(database: Database) ->
     found = reader.estimates([few, many])
     assert found[few.name] == 10 and 15_000 < found[many.name] < 25_000
     assert reader.estimates([]) == {}
+
+
+def test_rows_that_are_put_behind_a_range_all_the_time_do_not_keep_it_from_ending(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("disync.connectors.mysql.pages.PAGE_ROWS", 10)
+    database.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_25")
+    reader = database.reader("t", batchSize=5)
+    (split,) = reader.split(1)
+    found: list[int] = []
+    for event in reader.read(split, None):
+        found += [row[0] for row in rows_in([event])]
+        database.run(f"INSERT INTO t SELECT seq + {len(found) * 1000} FROM seq_1_to_20")
+        assert len(found) < 200, "it goes on for as long as rows come"
+    assert found[:25] == list(range(1, 26))

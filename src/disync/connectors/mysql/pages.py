@@ -33,21 +33,13 @@ class Pages:
     def __init__(self, session: Session, shape: Shape, range_: chunks.Range, as_bytes: bool) -> None:
         self._session = session
         self._shape = shape
-        self._range = [*chunks.conditions(shape, range_), *self._ceiling(range_)] if shape.keys else []
+        self._range = chunks.conditions(shape, range_) if shape.keys else []
+        self._endless = range_.high is None
         self._columns = [(sql.packed if as_bytes else sql.expression)(native) for native in shape.natives]
         self._key = self._places(shape, sql.packed_key if as_bytes else sql.key_expression)
         self._read = self._encoded if as_bytes else self._arrow
         self.last: Key | None = None
         self.short = False
-
-    def _ceiling(self, range_: chunks.Range) -> list[str]:
-        """Where a range has no end, the greatest key of this moment is one: rows that are put behind it all the time
-        would keep the load from ending, and are in the log anyway."""
-        shape = self._shape
-        if range_.high is not None:
-            return []
-        greatest = self._session.query(sql.last(sql.table(*shape.place), shape.index, shape.keys))
-        return [sql.before(shape.keys, [_present(value) for value in row], inclusive=True) for row in greatest]
 
     def rows_after(self, last: Key | None, limit: int) -> Iterator[Event]:
         shape = self._shape
@@ -61,6 +53,16 @@ class Pages:
             before, self.last = _place(self.last), key or self.last
             yield from self._events(rows, unread, before, _place(self.last))
         self.short = count < PAGE_ROWS
+        if self._endless and not self.short:
+            self._end()
+
+    def _end(self) -> None:
+        """Where a range has no end, the greatest key of this moment is one: rows that are put behind it all the time
+        would keep the load from ending, and are in the log anyway."""
+        shape = self._shape
+        greatest = self._session.query(sql.last(sql.table(*shape.place), shape.index, shape.keys))
+        self._range += [sql.before(shape.keys, [_present(value) for value in row], inclusive=True) for row in greatest]
+        self._endless = False
 
     def rows_without_key(self, limit: int) -> Iterator[Event]:
         """One statement, one moment; there is no place inside from which to go on."""
