@@ -266,13 +266,12 @@ class MemoryWriter(Writer):
         for table in tables:
             self._memory.create(replace(table, name=self._parameters.table))
 
-    def ended(self) -> Set[str] | None:
+    def ended(self, among: Sequence[str] | None = None) -> Set[str] | None:
+        if not self._parameters.transactional:
+            return None
         with self._memory.changed:
-            return (
-                {s for s, kept in self._memory.checkpoints.items() if kept.done}
-                if self._parameters.transactional
-                else None
-            )
+            held = self._memory.checkpoints.items()
+            return {s for s, kept in held if kept.done and (among is None or s in among)}
 
     def open(self, split: Split) -> Sink:
         return MemorySink(self._memory, self._parameters, split)

@@ -228,10 +228,13 @@ class Run:
         room = self._pipeline.parallel - lending.seats - len(self._threads.keys() - self._quiet.keys())
         for split, _ in lending.returned(Back.LEFT):
             order.again(split)
-        for split, returned in lending.returned(Back.DONE, Back.FAILED, most=room):
+        back = lending.returned(Back.DONE, Back.FAILED, most=room)
+        over = self._over([split for split, returned in back if returned.back is Back.DONE])
+        for split, returned in back:
             if returned.reason:
                 self._heed(split, returned.reason)
-            if self._over(split):
+            if split.id in over:
+                self._ended.add(split.id)
                 order.ended(split.id)
             else:
                 self._launch(split)
@@ -256,27 +259,24 @@ class Run:
         if code == DirtyLimit.code:
             raise DirtyLimit(text, [split.table.name])
 
-    def _over(self, split: Split) -> bool:
-        """Whether a helper has read all of this part, as the store has it too, and nothing is left to be done."""
-        checkpoint = self._ledger.checkpoint(split.id)
-        if checkpoint is None or not checkpoint.done or self._keys.waits(split):
-            return False
-        self._ended.add(split.id)
-        return True
+    def _over(self, done: Sequence[Split]) -> Set[str]:
+        """Those of these parts that are read to their end, as their target says too, and of whose tables no key is to
+        be made."""
+        candidates = [split.id for split in done if not self._keys.waits(split)]
+        return (self._pipeline.writer.ended(candidates) if candidates else None) or frozenset()
 
     def _launch(self, split: Split) -> None:
-        """From where the store has it now: of a part that was lent that is further than when this run began."""
-        checkpoint = self._ledger.checkpoint(split.id)
         split = replace(split, format=self._pipeline.format)
-        thread = threading.Thread(target=self._carry, args=(split, checkpoint), name=f"split-{split.id}", daemon=True)
+        thread = threading.Thread(target=self._carry, args=(split,), name=f"split-{split.id}", daemon=True)
         self._threads[split.id] = thread
         if split.endless:
             self._quiet[split.id] = None
         thread.start()
 
-    def _carry(self, split: Split, checkpoint: Checkpoint | None) -> None:
+    def _carry(self, split: Split) -> None:
+        """From where the store has it now: of a part that was lent that is further than when this run began."""
         try:
-            opened = self._open(split, checkpoint)
+            opened = self._open(split, self._ledger.checkpoint(split.id))
             if opened is None:
                 return
             sink, latest = opened

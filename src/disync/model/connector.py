@@ -304,9 +304,10 @@ class Writer(ABC):
         del split
         return None
 
-    def ended(self) -> Set[str] | None:
-        """The splits of this task of which the target itself holds that they were written to their end; None where it
-        does not keep that. Asked after `prepare`."""
+    def ended(self, among: Sequence[str] | None = None) -> Set[str] | None:
+        """The splits of this task, or of those `among` them, of which the target itself holds that they were written to
+        their end; None where it does not keep that. Asked after `prepare`."""
+        del among
         return None
 
     def finish(self) -> None:

@@ -6,6 +6,7 @@ what a run does not expect to find there tells that another run has been at work
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -77,10 +78,13 @@ def goes_on(connection: Connection, schema: str, task: str) -> bool:
     return found
 
 
-def ended(connection: Connection, schema: str, task: str) -> set[str]:
-    """The splits of this task that were written to their end."""
-    query = f"SELECT split FROM {relation(schema)} WHERE task = $1 AND done".encode()
-    found = {str(split) for (split,) in connection.execute(query, (task,)).fetchall()}
+def ended(connection: Connection, schema: str, task: str, among: Sequence[str] | None = None) -> set[str]:
+    """The splits of this task, or of those `among` them, that were written to their end."""
+    query = (
+        f"SELECT split FROM {relation(schema)} WHERE task = $1 AND done AND ($2::text[] IS NULL OR split = ANY ($2))"
+    )
+    values = (task, None if among is None else list(among))
+    found = {str(split) for (split,) in connection.execute(query.encode(), values).fetchall()}
     connection.rollback()
     return found
 

@@ -125,10 +125,10 @@ class PostgresWriter(Writer):
             connection.rollback()
         return [table for table, relation in zip(tables, relations, strict=True) if relation not in there]
 
-    def ended(self) -> Set[str]:
+    def ended(self, among: Sequence[str] | None = None) -> Set[str]:
         connection, _ = self._connection()
         with told("reading how far the target is"):
-            return checkpoints.ended(connection, self._destination.schema, self._destination.owner)
+            return checkpoints.ended(connection, self._destination.schema, self._destination.owner, among)
 
     def open(self, split: Split) -> Sink:
         sink = PostgresSink(self._destination, split, self._rested() or self._destination.connect(), self._left)
