@@ -63,10 +63,11 @@ class Following:
         if policy is not Policy.NORMAL:
             self._ledger.changed(change, policy, "stops the task" if policy is Policy.CRITICAL else "not followed")
         if policy is Policy.CRITICAL:
+            tables = _tables_of(change)
             raise DdlRefused(
-                f"{change.kind} of {change.before.name} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
+                f"{change.kind} of {', '.join(tables)} stops this task, as ddlMarkMap says: {change.statement[:200]}. "
                 "Make the target fit, and start the task with another policy for this kind.",
-                [change.before.name],
+                tables,
             )
         if policy is not Policy.IGNORE:
             log.warning(
@@ -135,3 +136,13 @@ class Following:
 
     def _place(self, target: Table) -> str:
         return self._pipeline.writer.place(target)
+
+
+def _tables_of(change: SchemaChange) -> list[str]:
+    """Those that a statement is about, by their names before it: without one that exists only inside of it."""
+    found, made = list[str](), set[str]()
+    for one in (change, *change.together):
+        if one.before.name not in made:
+            found.append(one.before.name)
+        made.add(one.after.name)
+    return found

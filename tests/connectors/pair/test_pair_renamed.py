@@ -147,3 +147,12 @@ def _columns(pair: Pair, table: str) -> int:
         f"SELECT 1 FROM information_schema.columns WHERE table_schema = '{pair.name}' AND table_name = '{table}'"
     )
     return len(found)
+
+
+def test_c79_a_refused_exchange_of_names_tells_of_both_tables(pair: Pair, full: None) -> None:
+    pair.sql(*TABLES)
+    with pair.task(pair.code(), ddl=ALL | {"RENAMETABLE": Policy.CRITICAL}) as running:
+        running.settle()
+        pair.sql(SWAP)
+        error = running.fails()
+    assert "RENAMETABLE of a, b stops this task" in str(error), str(error)
