@@ -17,7 +17,7 @@ from operating import (
     task,
 )
 
-from disync.model.errors import ParamInvalid, Refused
+from disync.model.errors import ForbiddenAccess, ParamInvalid, Refused
 from disync.services import Services
 from disync.services.access import Caller, Role
 
@@ -160,3 +160,26 @@ def test_the_default_resource_group_is_there(call: Call) -> None:
     assert call("ListResourceGroups", ResourceGroupType=4, Keyword="DEFAULT")["Data"] == groups
     assert call("ListResourceGroups", ResourceGroupType=2)["Data"] == []
     assert call("ListResourceGroups", BizExtKey="single")["Data"] == []
+
+
+def test_resource_groups_have_tags_and_are_found_by_them(call: Call, services: Services, root: Caller) -> None:
+    services.resource_groups.create("group_cdc")
+    tags = [{"Key": "team", "Value": "ads"}, {"Key": "gpu"}]
+    call("TagResourceGroup", ResourceGroupIdentifier="group_cdc", Tags=tags)
+
+    def found(*wanted: dict[str, str]) -> list[str]:
+        return [each["Identifier"] for each in call("ListResourceGroups", Tags=list(wanted))["Data"]]
+
+    assert call("ListResourceGroups", Keyword="cdc")["Data"][0]["Tags"] == tags
+    assert found(*tags) == found({"Key": "team"}) == ["group_cdc"]
+    assert found({"Key": "team", "Value": "other"}) == found({"Key": "Value"}) == []
+    assert found() == ["group_default", "group_cdc"]
+    call("TagResourceGroup", ResourceGroupIdentifier="group_cdc")
+    assert found({"Key": "team"}) == []
+    with pytest.raises(Refused, match="no resource group nothing"):
+        call("TagResourceGroup", ResourceGroupIdentifier="nothing", Tags=tags)
+    for bad in ([{"Key": "a"}, {"Key": "a", "Value": "b"}], [{"Value": "b"}], [{"Key": f"k{n}"} for n in range(21)]):
+        with pytest.raises(Refused, match="Tags"):
+            call("TagResourceGroup", ResourceGroupIdentifier="group_cdc", Tags=bad)
+    with pytest.raises(ForbiddenAccess):
+        member(services, root, "ann", Role.OWNER)("TagResourceGroup", ResourceGroupIdentifier="group_cdc", Tags=tags)

@@ -111,6 +111,17 @@ def test_the_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_resource_groups_are_listed_and_tagged(server: servers.Service) -> None:
+    home = ("--home", str(server.home))
+    assert disync("group", "tag", "group_default", "team=ads", "gpu", *home).returncode == 0
+    assert disync("group", "list", *home).stdout.split() == ["group_default", "normal", "team=ads,", "gpu="]
+    refused = disync("group", "tag", "nothing", "a=b", *home)
+    assert refused.returncode == 1
+    assert refused.stderr == "disync: There is no resource group nothing: ListResourceGroups has those there are.\n"
+    assert disync("group", "tag", "group_default", *home).returncode == 0
+    assert disync("group", "list", *home).stdout.split() == ["group_default", "normal"]
+
+
 def test_users_roles_and_their_keys(server: servers.Service) -> None:
     home = ["--home", str(server.home)]
     made = disync("user", "add", "vera", "--name", "Vera", *home)

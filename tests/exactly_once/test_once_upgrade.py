@@ -36,6 +36,7 @@ LATER = {
     "0012": ["file.cu", "deployment.cu"],
     "0013": ["omitted_column"],
     "0014": ["lending", "seat", "lent"],
+    "0015": ["resource_group.tags"],
 }
 INDEXES = {"file_solution", "instance_worker", "instance_free"}
 """What each revision has brought: tables, indexes, and columns after a dot."""

@@ -92,7 +92,7 @@ _LATER = {
     "deployment": ("cu",),
     "checkpoint": ("chosen",),
     "load_split": ("rows_written", "stream", "gone", "target_name"),
-    "resource_group": ("nodes", "cpus", "memory_bytes", "seen_ms"),
+    "resource_group": ("nodes", "cpus", "memory_bytes", "seen_ms", "tags"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from disync import __version__
-from disync.cli import calling, demo, dirty, foreground, serving, users, verify
+from disync.cli import calling, demo, dirty, foreground, groups, serving, users, verify
 from disync.command import carry_out
 
 
@@ -17,7 +17,7 @@ def cli() -> None:
 
 for command in (
     *(serving.serve, serving.worker, serving.datahub, demo.run_demo, calling.call, foreground.run),
-    *(foreground.connectors, users.user, dirty.dirty_rows, verify.verify),
+    *(foreground.connectors, users.user, groups.group, dirty.dirty_rows, verify.verify),
     *(serving.keep_on_ray, serving.verification, serving.host_datahub),
 ):
     cli.add_command(command)

@@ -92,6 +92,7 @@ OPERATIONS: dict[str, Function] = {
     "StartDISyncVerification": verifications.start_di_sync_verification,
     "StopDISyncInstance": di_sync.stop_di_sync_instance,
     "StopDISyncVerification": verifications.stop_di_sync_verification,
+    "TagResourceGroup": resource_groups.tag_resource_group,
     "TerminateDISyncInstance": di_sync.terminate_di_sync_instance,
     "TestDataSource": data_sources.test_data_source,
     "TestNetworkConnection": data_sources.test_network_connection,

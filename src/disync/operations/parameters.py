@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from disync.model.errors import ParamInvalid
 from disync.services.access import Place
@@ -54,3 +56,10 @@ def environment(parameters: Parameters) -> int | None:
     if env not in ("0", "1"):
         raise ParamInvalid("EnvType", "0 (development) or 1 (production).")
     return int(env)
+
+
+def tags(parameters: Parameters) -> list[dict[str, str]]:
+    try:
+        return msgspec.convert(parameters.get("Tags") or [], list[dict[Literal["Key", "Value"], str]])  # type: ignore[no-any-return]
+    except msgspec.ValidationError as error:
+        raise ParamInvalid("Tags", "a list of objects with the texts Key and Value.") from error

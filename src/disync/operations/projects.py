@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-
-from disync.model.errors import ParamInvalid
-from disync.operations.parameters import Parameters, Payload, asked, counted, place
+from disync.operations.parameters import Parameters, Payload, asked, counted, place, tags
 from disync.operations.times import spelled
 from disync.services import Caller, Services
 from disync.services.resource_groups import DEFAULT
+from disync.services.tags import kept
 from disync.services.workspaces import Wanted
 
 _AVAILABLE = 0
@@ -19,7 +17,7 @@ _STANDARD = 3
 
 def list_projects(services: Services, caller: Caller, parameters: Parameters) -> Payload:
     """The workspaces that the caller is a member of."""
-    page = services.workspaces.list(caller, _tags(parameters), asked(parameters))
+    page = services.workspaces.list(caller, tags(parameters), asked(parameters))
     return {"PageResult": {"ProjectList": [_listed(row) for row in page.entries], **counted(page)}}
 
 
@@ -42,7 +40,7 @@ def get_project(services: Services, caller: Caller, parameters: Parameters) -> P
         "IsDefault": _is_default(row),
         "GmtCreate": spelled(row.created_ms),
         "GmtModified": spelled(row.modified_ms),
-        "Tags": msgspec.json.decode(row.tags),
+        "Tags": kept(row.tags),
         "TenantId": 1,
     }
     return {"Data": shown}
@@ -57,7 +55,7 @@ def create_project(services: Services, caller: Caller, parameters: Parameters) -
         mode=parameters.get("ProjectMode") or 2,
         download=parameters.get("IsAllowDownload") != 0,
         development=not parameters.get("DisableDevelopment"),
-        tags=_tags(parameters),
+        tags=tags(parameters),
     )
     return {"Data": services.workspaces.create(caller, wanted, parameters.get("ClientToken") or "")}
 
@@ -73,17 +71,9 @@ def _listed(row: Any) -> Payload:
         "ProjectStatusCode": "AVAILABLE",
         "DisableDevelopment": not row.development,
         "IsDefault": _is_default(row),
-        "Tags": msgspec.json.decode(row.tags),
+        "Tags": kept(row.tags),
     }
 
 
 def _is_default(row: Any) -> int:
     return int(row.identifier == "default")
-
-
-def _tags(parameters: Parameters) -> list[dict[str, str]]:
-    tags = parameters.get("Tags") or []
-    try:
-        return msgspec.convert(tags, list[dict[Literal["Key", "Value"], str]])  # type: ignore[no-any-return]
-    except msgspec.ValidationError as error:
-        raise ParamInvalid("Tags", "a list of objects with the texts Key and Value.") from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from disync.operations.parameters import Parameters, Payload, keyword
+from disync.operations.parameters import Parameters, Payload, keyword, tags
 from disync.operations.times import spelled
 from disync.services import Caller, Services
 from disync.services.resource_groups import DEFAULT, told
+from disync.services.tags import kept
 
 _NORMAL, _STOP = 0, 1
 
@@ -17,7 +18,7 @@ def list_resource_groups(services: Services, caller: Caller, parameters: Paramet
     cluster, one that no node offers has the status 1 (STOP)."""
     kind, part = parameters.get("ResourceGroupType"), keyword(parameters)
     shared = parameters.get("BizExtKey") in (None, "", "default")
-    groups = services.resource_groups.list(caller, kind, part) if shared else []
+    groups = services.resource_groups.list(caller, kind, part, tags(parameters)) if shared else []
     found = [
         {
             "Id": row.id,
@@ -29,6 +30,7 @@ def list_resource_groups(services: Services, caller: Caller, parameters: Paramet
             "Mode": "SHARE",
             "Status": _STOP if told(row) and row.nodes == 0 else _NORMAL,
             **_specs(row),
+            "Tags": kept(row.tags),
             "CreateTime": spelled(row.created_ms),
             "UpdateTime": spelled(row.created_ms),
             "Sequence": row.id,
@@ -38,6 +40,12 @@ def list_resource_groups(services: Services, caller: Caller, parameters: Paramet
         for row in groups
     ]
     return {"Data": found}
+
+
+def tag_resource_group(services: Services, caller: Caller, parameters: Parameters) -> Payload:
+    """For root: the group has these tags from now on, at most 20, instead of those that it had."""
+    services.resource_groups.tag(caller, parameters["ResourceGroupIdentifier"], tags(parameters))
+    return {}
 
 
 def _specs(row: Any) -> Payload:

@@ -6,18 +6,23 @@ nodes that offer its group, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
+from disync.model.errors import ForbiddenAccess, Refused
 from disync.services.access import Caller
 from disync.services.clock import now_ms
+from disync.services.tags import Tag, has, written
 from disync.store import resource_groups as rows
 from disync.store.database import Store
 
 DEFAULT = rows.DEFAULT
 DATA_INTEGRATION = 4
+
+MOST_TAGS = 20
+"""As many as a resource of the cloud may have."""
 
 STALE_MS = 60_000
 """What a cluster told of its groups is true no longer than this."""
@@ -27,9 +32,21 @@ class ResourceGroups:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, _caller: Caller, kind: int | None, keyword: str | None) -> list[Any]:
+    def list(self, _caller: Caller, kind: int | None, keyword: str | None, tags: Sequence[Tag] = ()) -> list[Any]:
+        """Those that have every one of the tags."""
         with self._store.read() as db:
-            return rows.listed(db, kind, keyword)
+            return [row for row in rows.listed(db, kind, keyword) if has(row.tags, tags)]
+
+    def tag(self, caller: Caller, identifier: str, tags: Sequence[Tag]) -> None:
+        """Give a group these tags instead of those that it has."""
+        if not caller.root:
+            raise ForbiddenAccess
+        keys = [tag.get("Key", "") for tag in tags]
+        if not all(keys) or len({*keys}) != len(keys) or len(keys) > MOST_TAGS:
+            raise Refused(f"Tags: each has a Key, no two have the same, and there are {MOST_TAGS} at most.")
+        with self._store.write() as db:
+            if not rows.tag(db, identifier, written(tags)):
+                raise Refused(f"There is no resource group {identifier}: ListResourceGroups has those there are.")
 
     def enlist(self, identifiers: Iterable[str]) -> None:
         """Workers serve these groups: from now on tasks that name one of them run there and nowhere else."""

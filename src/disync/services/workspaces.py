@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -17,15 +16,13 @@ from disync.services.clock import now_ms
 from disync.services.folders import add_business
 from disync.services.members import put_member
 from disync.services.pages import Page, Slice
+from disync.services.tags import Tag, has, written
 from disync.services.tokens import Token, digest, once
 from disync.store import workspaces as rows
 from disync.store.database import Store
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
 DEFAULT_FLOW = "default"
-
-Tag = Mapping[str, str]
-"""`Key` and `Value`; one without a value asks for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Workspaces:
             if not tags:
                 return Page(asked, *rows.page(db, user_id, asked.offset, asked.size))
             _, everything = rows.page(db, user_id, 0, None)
-        tagged = [row for row in everything if _has(msgspec.json.decode(row.tags), tags)]
+        tagged = [row for row in everything if has(row.tags, tags)]
         return Page(asked, len(tagged), tagged[asked.offset : asked.offset + asked.size])
 
     def create(self, caller: Caller, wanted: Wanted, client_token: str = "") -> int:
@@ -100,7 +97,7 @@ def add_workspace(db: Connection, owner_id: str, wanted: Wanted) -> int:
         mode=wanted.mode,
         download=wanted.download,
         development=wanted.development,
-        tags=msgspec.json.encode(wanted.tags).decode(),
+        tags=written(wanted.tags),
         owner_id=owner_id,
         created_ms=now,
         modified_ms=now,
@@ -108,10 +105,6 @@ def add_workspace(db: Connection, owner_id: str, wanted: Wanted) -> int:
     rows.set_role(db, workspace_id, owner_id, Role.OWNER.value)
     add_business(db, workspace_id, {"name": DEFAULT_FLOW, "owner_id": owner_id})
     return workspace_id
-
-
-def _has(tags: Sequence[Tag], wanted: Sequence[Tag]) -> bool:
-    return all(any(tag.items() <= own.items() for own in tags) for tag in wanted)
 
 
 def _check(wanted: Wanted) -> None:

@@ -33,6 +33,14 @@ def listed(db: Connection, kind: int | None, keyword: str | None) -> list[Any]:
     return list(db.execute(query.order_by(resource_group.c.id)))
 
 
+def tag(db: Connection, identifier: str, tags: str) -> bool:
+    """Whether there is such a group."""
+    return (
+        db.execute(update(resource_group).where(resource_group.c.identifier == identifier).values(tags=tags)).rowcount
+        == 1
+    )
+
+
 def tell(db: Connection, offers: Mapping[str, Mapping[str, Any]], now_ms: int) -> None:
     """What a cluster offers now: `nodes`, `cpus` and `memory_bytes` by group. A group that it no longer offers has no
     node, and is forgotten where it was only known from there and no deployed task names it."""

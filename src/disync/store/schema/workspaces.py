@@ -79,6 +79,7 @@ resource_group = Table(
     Column("cpus", Float),
     Column("memory_bytes", BigInteger),
     Column("seen_ms", BigInteger),
+    text("tags", "[]"),
 )
 
 # `config`: JSON text, DDL kind → policy. `source` "": for every kind of source.
