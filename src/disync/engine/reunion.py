@@ -23,7 +23,7 @@ import structlog
 from disync.engine.fan import Fan, Ways, part_of
 from disync.engine.plan import Pipeline
 from disync.model.connector import ChangeReader, Sink, Writer
-from disync.model.data import Batch, Dirty, Event, Idle, Position, Unread
+from disync.model.data import Batch, Dirty, Event, Idle, Position, SchemaChange, Unread
 from disync.model.errors import BadConfig, Unreachable
 from disync.model.run import Checkpoint, Split
 
@@ -55,6 +55,8 @@ class Reunion:
         self._stream = stream
         self._saved = saved
         self._sinks: dict[str, Sink] = {}
+        self._behind = Position("")
+        """The place of the sink that is furthest behind, while they are brought to one."""
 
     def open(self) -> tuple[Sink, Checkpoint | None] | None:
         """What takes the stream's rows, and where it goes on; None where the run was halted meanwhile."""
@@ -137,6 +139,7 @@ class Reunion:
 
     def _once_more(self, lead: Sink, behind: Position, ahead: Position) -> Checkpoint | None:
         """Write all changes in between, in one transaction; None where the run was halted."""
+        self._behind = behind
         log.info("sinks are brought to one place", stream=self._stream.id, behind=behind, ahead=ahead)
         reader = self._pipeline.reader
         assert isinstance(reader, ChangeReader), "only a log comes in streams"
@@ -154,7 +157,8 @@ class Reunion:
         self, lead: Sink, behind: Position, ahead: Position, unread: list[Dirty], bounded: bool = True
     ) -> Position:
         """Write what comes, up to the first place that is not before the furthest: to the reader, or as it compares
-        them. A change of the schema that lies before a place which a sink has reached was followed."""
+        them. A change of the schema that lies before a place which a sink has reached was followed; one
+        that does not must not be passed over."""
         reader = self._pipeline.reader
         assert isinstance(reader, ChangeReader), "only a log comes in streams"
         stream = replace(self._stream, format=self._pipeline.format, until=ahead if bounded else None)
@@ -165,9 +169,9 @@ class Reunion:
                     break
                 if isinstance(event, Batch):
                     inside = event.position == place
-                    self._write(lead, event)
                 elif event.position != place:
                     inside = False
+                self._take(lead, event, ahead)
                 if isinstance(event, Unread):
                     unread += event.rows
                 if not isinstance(event, Idle) or event.position != place:
@@ -181,11 +185,24 @@ class Reunion:
             raise Unreachable(f"The log ends at {place}, before {ahead}, up to which it was read already.")
         return place
 
-    def _write(self, lead: Sink, batch: Batch) -> None:
-        self._host.admit(batch.size)
-        mapped = self._host.mapped(batch)
-        if mapped.count:
-            lead.write(mapped)
+    def _take(self, lead: Sink, event: Event, ahead: Position) -> None:
+        if isinstance(event, Batch):
+            self._host.admit(event.size)
+            mapped = self._host.mapped(event)
+            if mapped.count:
+                lead.write(mapped)
+        elif isinstance(event, SchemaChange) and not self._followed(event, ahead):
+            raise BadConfig(
+                f"The sinks of {self._stream.id} are to be brought to one place, and in the log of the server that "
+                f"answers now {event.kind} of {event.before.name or event.after.name} lies between changes that they "
+                "have: it may not have been followed. Set the position by hand (UpdateDISyncCheckpoint) to "
+                f"{self._behind}: all is then read from there, and it is followed."
+            )
+
+    def _followed(self, change: SchemaChange, ahead: Position) -> bool:
+        """In the log of another server what nobody has read yet may lie between what was."""
+        reader = self._pipeline.reader
+        return isinstance(reader, ChangeReader) and reader.passed(ahead, change.position)
 
     def _close(self, sinks: dict[str, Sink]) -> None:
         for sink in sinks.values():

@@ -19,7 +19,7 @@ from disync.engine import fan, pace
 from disync.engine.ledger import Notebook
 from disync.engine.reunion import Reunion, fence
 from disync.model.data import Batch, Dirty, Position
-from disync.model.errors import Fenced, Unreachable
+from disync.model.errors import BadConfig, Fenced, Unreachable
 from disync.model.run import Checkpoint
 from disync.native import pgcopy
 from mariadb import MariaDB
@@ -548,6 +548,19 @@ def test_c43_another_server_answers_while_they_are_apart(
     assert len(steps) == 1
 
 
+def mixed(pair: Pair, replica: MariaDB, instead: dict[int, str]) -> None:
+    """Transactions of two domains, which lie otherwise in the log of the replica, and one more that it alone has.
+    `instead`: what some of them do that is no insert."""
+    caught_up(replica, pair.source)
+    promote(replica)
+    for server, order in ((pair.source, (1, 11, 2, 12)), (replica, (1, 2, 3, 11, 12))):
+        for number in order:
+            domain, sequence = (1, number - 10) if number > 10 else (0, number + 1000)
+            session = {"gtid_domain_id": domain, "server_id": 1, "gtid_seq_no": sequence, "timestamp": 1_700_000_000}
+            insert = f"INSERT INTO t (id, v) SELECT seq + {number * 100}, 0 FROM seq_1_to_50"
+            server.run(instead.get(number, insert), "own", **session)
+
+
 def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
     grouped: tuple[Pair, MariaDB], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -555,13 +568,7 @@ def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
     pair, replica = grouped
     with task(pair) as running:
         running.settle()
-    caught_up(replica, pair.source)
-    promote(replica)
-    for server, order in ((pair.source, (1, 11, 2, 12)), (replica, (1, 2, 3, 11, 12))):
-        for number in order:
-            domain, sequence = (1, number - 10) if number > 10 else (0, number + 1000)
-            session = {"gtid_domain_id": domain, "server_id": 1, "gtid_seq_no": sequence, "timestamp": 1_700_000_000}
-            server.run(f"INSERT INTO t SELECT seq + {number * 100}, 0 FROM seq_1_to_50", "own", **session)
+    mixed(pair, replica, {})
     breaks(pair, monkeypatch)
     pair.source, read, bounds = replica, Reunion._read, []
 
@@ -573,3 +580,25 @@ def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
     with task(pair) as running:
         running.until(lambda: pair.equal("t", "id, v") and one_place(pair, SEVERAL))
     assert len(steps) == 1 and bounds == [True, False]
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN w INT DEFAULT 7"])
+def test_a_change_of_the_schema_that_lies_mixed_is_not_passed_over(
+    grouped: tuple[Pair, MariaDB], monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    """Nobody has read it, and it lies before what some sinks have: the task stops, and says what to do."""
+    pair, replica = grouped
+    pair.plain.prepare_threshold = None
+    with task(pair) as running:
+        running.settle()
+    mixed(pair, replica, {3: statement})
+    breaks(pair, monkeypatch)
+    pair.source = replica
+    with task(pair, ddl=ALL) as running:
+        error = running.fails()
+    assert isinstance(error, BadConfig) and "UpdateDISyncCheckpoint" in str(error)
+    behind = pair.ledger.checkpoints()["binlog"]
+    assert behind.position in str(error)
+    pair.ledger.begin([replace(behind, chosen=pair.epoch)])
+    with task(pair, ddl=ALL) as running:
+        running.until(lambda: pair.equal("t") and one_place(pair, SEVERAL))
