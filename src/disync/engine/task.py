@@ -303,7 +303,10 @@ class Run:
                 raise
         sink = self._pipeline.writer.open(split)
         try:
-            return sink, self.latest(sink.last(), saved)
+            held = sink.last()
+            if held is None and sink.keeps_checkpoint:
+                return sink, None  # it has no rows of this part either, whatever anybody has saved
+            return sink, self.latest(held, saved)
         except BaseException:
             sink.close()
             raise

@@ -19,6 +19,7 @@ from disync.connectors.mysql.pages import Pages
 from disync.connectors.mysql.reader import MySQLReader
 from disync.connectors.postgres.sink import PostgresSink
 from disync.engine import pace
+from disync.engine.ledger import Notebook
 from disync.model.connector import Site
 from disync.model.data import Batch, Position
 from disync.model.errors import BadConfig, PositionGone, Unreachable
@@ -485,3 +486,18 @@ def test_c22_the_last_change_of_a_transaction_moves_a_key(
         running.settle()
         wanted = [(1, "one"), (4, "four"), (20, "by hand" if dies == "after the commit" else "two"), (30, "three")]
         assert both.select("SELECT id, v FROM t ORDER BY id") == wanted
+
+
+class Hearsay(Notebook):
+    """A store that was told, while a run goes on, of parts that nobody has written into its target."""
+
+    def checkpoint(self, split: str) -> Checkpoint | None:
+        return super().checkpoint(split) or Checkpoint(split, Position(""), 1, done=True)
+
+
+def test_a_part_of_which_the_target_has_nothing_is_read_whatever_the_store_says(pair: Pair) -> None:
+    pair.sql(TABLE, FILL, "ANALYZE TABLE t")
+    pair.ledger = Hearsay()
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+        assert pair.equal()
