@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import update
-from test_dispatch import dispatch, run, services, started  # noqa: F401
+from test_dispatch import JOB, ROOT, dispatch, run, services, started  # noqa: F401
 
 from disync.engine.helping import Sitting
 from disync.engine.lending import Back, Lending, Returned
@@ -135,3 +135,43 @@ def test_the_seats_of_a_run_that_was_replaced_are_worth_nothing(dispatch: StoreD
     assert dispatch.help.hold("a") == set()
     with pytest.raises(Fenced):
         dispatch.help.ledger(sitting).save(Checkpoint("t/0", Position("1"), sitting.task.epoch), [], Tally())
+
+
+def test_what_was_deployed_since_is_read_by_nobody_for_the_run(
+    services: Services,  # noqa: F811
+    dispatch: StoreDispatch,  # noqa: F811
+    task: Task,
+    lending: Lending,
+) -> None:
+    """The run goes on with the task that it was built from; a helper would be built from what is deployed now, and
+    write to another place."""
+    other = JOB.replace('"table":"b"', '"table":"c"')
+    services.tasks.update(ROOT, 10000, task.id, other, None)
+    services.tasks.deploy(ROOT, 10000, task.id)
+    help_ = dispatch.help
+    assert help_.sit("a") is None and help_.sit("a") is None
+    until(lambda: lending.seats == 0)
+    services.tasks.update(ROOT, 10000, task.id, JOB, None)
+    services.tasks.deploy(ROOT, 10000, task.id)
+    assert sit(dispatch, "b").task.code == JOB
+
+
+def test_whoever_knows_other_data_sources_than_the_run_does_not_help(
+    services: Services,  # noqa: F811
+    lending: Lending,
+) -> None:
+    elsewhere = StoreDispatch(services.store, lambda *_: {"there": {"jdbcUrl": "jdbc:postgresql://other/db"}})
+    assert elsewhere.help.sit("a") is None
+    assert StoreDispatch(services.store, lambda *_: {}).help.sit("a") is not None
+
+
+def test_a_run_begins_with_nothing_lent(dispatch: StoreDispatch, task: Task, lending: Lending) -> None:  # noqa: F811
+    """The one before it, of the same epoch, could not close."""
+    sitting = sit(dispatch, "a")
+    until(lambda: lending.seats == 1)
+    lending.lend(PARTS[:2], 0)
+    assert given(dispatch, sitting)
+    again = Lending(dispatch.desk(task), 4, threading.Event().set)
+    again.begin(len(PARTS))
+    assert given(dispatch, sitting) == [] and dispatch.help.hold("a") == set()
+    again.end()

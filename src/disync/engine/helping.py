@@ -91,8 +91,9 @@ class Helping:
             for name, seat in list(self._seats.items()):
                 if name not in wanted:
                     seat.stop()
+        before = time.monotonic()
         if free and len(self._seats) < MOST_SEATS and (sitting := self._ask()):
-            self._lease.renewed(time.monotonic())
+            self._lease.renewed(before)
             seat = self._seats[sitting.seat] = _Seat(sitting, self._help, self._lease, self._left)
             seat.start()
 

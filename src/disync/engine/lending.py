@@ -50,8 +50,12 @@ class Returned:
 class Desk(Protocol):
     """Where a run meets its helpers. Raises Fenced when a newer run has taken over."""
 
-    def offer(self, seats: int) -> None:
-        """So many parts may be read elsewhere at once; 0: no seat is to be taken any more."""
+    def open(self, seats: int) -> None:
+        """So many parts may be read elsewhere at once. What was lent before, by an earlier run of the same epoch that
+        could not close, is forgotten."""
+
+    def shut(self) -> None:
+        """No seat is to be taken any more; those that are stay."""
 
     def lend(self, parts: Mapping[str, str]) -> None:
         """`parts`: the seat of each split."""
@@ -90,7 +94,7 @@ class Lending:
         """There are so many parts to read."""
         if self._desk is None or not 1 < self._channels < parts:
             return
-        if not self._said(lambda desk: desk.offer(self._channels - 1)):
+        if not self._said(lambda desk: desk.open(self._channels - 1)):
             return
         self._thread = threading.Thread(target=self._watch, name="lending", daemon=True)
         self._thread.start()
@@ -142,7 +146,7 @@ class Lending:
     def none_left(self) -> None:
         """All parts are given out: nobody need take a seat any more."""
         if self._thread is not None and not self._closed:
-            self._closed = self._said(lambda desk: desk.offer(0))
+            self._closed = self._said(lambda desk: desk.shut())
 
     def end(self) -> None:
         """The run is over. What is still lent is another run's to read."""

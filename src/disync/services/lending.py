@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from hashlib import sha256
 from secrets import token_hex
 
+import msgspec
 import structlog
 from sqlalchemy import Connection
 
@@ -14,9 +16,11 @@ from disync.engine.helping import Sitting
 from disync.engine.lease import LEASE_SECONDS
 from disync.engine.lending import Back, Returned
 from disync.model.errors import DISyncError, Fenced
+from disync.model.job import parse
 from disync.model.run import Split, Task
 from disync.services.clock import now_ms
 from disync.services.ledger import StoreLedger, storable
+from disync.services.masking import masked
 from disync.store import instances, lending
 from disync.store.database import Store
 
@@ -31,10 +35,15 @@ class StoreDesk:
         self._store = store
         self._task = task
 
-    def offer(self, seats: int) -> None:
+    def open(self, seats: int) -> None:
         with self._store.write() as db:
             self._guard(db)
-            lending.offer(db, self._task.id, self._task.epoch, seats)
+            lending.open_(db, self._task.id, self._task.epoch, seats, _mark(self._task))
+
+    def shut(self) -> None:
+        with self._store.write() as db:
+            self._guard(db)
+            lending.shut(db, self._task.id)
 
     def lend(self, parts: Mapping[str, str]) -> None:
         with self._store.write() as db:
@@ -66,6 +75,16 @@ class StoreDesk:
             raise Fenced("A newer run of this task has taken over.")
 
 
+def _mark(task: Task) -> str:
+    """Two that have it alike read the same rows, and write them to the same place. The store is no place for what tells
+    of secrets."""
+    job = parse(task.code)
+    kinds = {name: step.type for step in job.steps for name, _ in step.data_sources}
+    sources = {name: masked(kinds.get(name, ""), content) for name, content in sorted(task.sources.items())}
+    told = msgspec.json.encode((task.code, sources, task.owner, task.start, task.confirmed, task.isolates))
+    return sha256(told).hexdigest()
+
+
 class StoreHelp:
     """`groups`, `others`: as of StoreDispatch; `build` makes the run of a task that somebody else has."""
 
@@ -76,18 +95,24 @@ class StoreHelp:
         self._build = build
         self._groups, self._others = groups, others
         self._renewed: dict[str, float] = {}
+        self._strange: dict[int, int] = {}
+        """By task: the epoch of a run whose task is not the one that is deployed now."""
 
     def sit(self, worker: str) -> Sitting | None:
         with self._store.read() as db:
             open_ = lending.open_to(db, worker, now_ms(), self._groups, self._others)
-        for file_id in open_:
+        for file_id, epoch in open_:
+            if self._strange.get(file_id) == epoch:
+                continue
             seat = token_hex(8)
             with self._store.write() as db:
                 if lending.sit(db, file_id, seat, worker, now_ms() + int(LEASE_SECONDS * 1000)):
                     task = self._task(db, file_id)
-                    if task is not None:
+                    # What is deployed now may be another task than the one that the run was built from.
+                    if task is not None and lending.lends(db, file_id, task.epoch, _mark(task)):
                         return Sitting(task, seat)
                     lending.leave(db, file_id, seat, Back.LEFT)
+                    self._strange[file_id] = epoch
         return None
 
     def _task(self, db: Connection, file_id: int) -> Task | None:

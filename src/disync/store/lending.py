@@ -16,13 +16,20 @@ from disync.model.run import Split
 from disync.store.instances import served
 from disync.store.schema import deployment, instance, lending, lent, load_split, seat
 
+_NONE = ""
+"""The split of the row that says what is lent: the mark of the run's task is its `reason`."""
 
-def offer(db: Connection, file_id: int, epoch: int, seats: int) -> None:
-    """The run of this epoch has so many seats for others; what earlier ones had is gone."""
-    mine = (lending.c.file_id == file_id) & (lending.c.epoch == epoch)
-    if db.execute(update(lending).where(mine).values(seats=seats)).rowcount == 0:
-        close(db, file_id)
-        db.execute(insert(lending).values(file_id=file_id, epoch=epoch, seats=seats))
+
+def open_(db: Connection, file_id: int, epoch: int, seats: int, mark: str) -> None:
+    """The run of this epoch has so many seats for those who know its task by this mark; earlier ones are gone."""
+    close(db, file_id)
+    db.execute(insert(lending).values(file_id=file_id, epoch=epoch, seats=seats))
+    db.execute(insert(lent).values(file_id=file_id, split=_NONE, seat="", back="", reason=mark))
+
+
+def shut(db: Connection, file_id: int) -> None:
+    """Nobody takes a seat any more."""
+    db.execute(update(lending).where(lending.c.file_id == file_id).values(seats=0))
 
 
 def close(db: Connection, file_id: int) -> None:
@@ -35,7 +42,7 @@ def seats(db: Connection, file_id: int) -> Sequence[Any]:
 
 
 def lent_out(db: Connection, file_id: int) -> Sequence[Any]:
-    return db.execute(select(lent).where(lent.c.file_id == file_id)).all()
+    return db.execute(select(lent).where(lent.c.file_id == file_id, lent.c.split != _NONE)).all()
 
 
 def take_back(db: Connection, file_id: int, splits: Collection[str], silent: Collection[str]) -> None:
@@ -54,14 +61,15 @@ def lend(db: Connection, file_id: int, parts: Mapping[str, str]) -> None:
 # What helpers ask.
 
 
-def open_to(db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool) -> list[int]:
-    """Tasks of these groups, as of `instances.claimable`, whose runs have a seat left that this worker may take."""
+def open_to(db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool) -> list[tuple[int, int]]:
+    """Tasks of these groups, as of `instances.claimable`, whose runs have a seat left that this worker may take, and
+    the epochs of these."""
     taken = select(func.count()).where(seat.c.file_id == lending.c.file_id).scalar_subquery()
-    query = select(lending.c.file_id).join(instance, instance.c.file_id == lending.c.file_id)
+    query = select(lending.c.file_id, lending.c.epoch).join(instance, instance.c.file_id == lending.c.file_id)
     query = query.outerjoin(deployment, deployment.c.file_id == lending.c.file_id)
     alive = (instance.c.epoch == lending.c.epoch) & (instance.c.lease_until_ms > now_ms) & (instance.c.desired == "RUN")
     wanted = query.where(alive, instance.c.worker != worker, lending.c.seats > taken, served(groups, others))
-    return list(db.scalars(wanted))
+    return [(row.file_id, row.epoch) for row in db.execute(wanted)]
 
 
 def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> bool:
@@ -72,6 +80,14 @@ def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> 
         return False
     db.execute(insert(seat).values(file_id=file_id, seat=name, epoch=row.epoch, worker=worker, lease_until_ms=until_ms))
     return True
+
+
+def lends(db: Connection, file_id: int, epoch: int, mark: str) -> bool:
+    """Whether the run of this epoch lends parts of the task that has this mark."""
+    row = lending.join(lent, lent.c.file_id == lending.c.file_id)
+    mine = (lending.c.file_id == file_id) & (lending.c.epoch == epoch)
+    known = mine & (lent.c.split == _NONE) & (lent.c.reason == mark)
+    return db.execute(select(lending.c.epoch).select_from(row).where(known)).one_or_none() is not None
 
 
 def held(db: Connection, worker: str) -> Sequence[Any]:

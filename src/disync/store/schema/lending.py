@@ -27,7 +27,8 @@ seat = Table(
 )
 Index("seat_worker", seat.c.worker)
 
-# The parts that a seat has been given. `back`: what became of one, as `engine.lending.Back`; "" while it is lent.
+# The parts that a seat has been given. `back`: what became of one, as `engine.lending.Back`; "" while it is lent. The
+# row whose split is "" has the mark of the run's task as its `reason`, for those who would read for it.
 lent = Table(
     "lent",
     metadata,
