@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -175,3 +177,35 @@ def test_a_run_begins_with_nothing_lent(dispatch: StoreDispatch, task: Task, len
     again.begin(len(PARTS))
     assert given(dispatch, sitting) == [] and dispatch.help.hold("a") == set()
     again.end()
+
+
+def test_what_cannot_be_told_waits_until_there_is_news(dispatch: StoreDispatch, task: Task) -> None:  # noqa: F811
+    """It is not tried again at once, again and again."""
+    woken = threading.Semaphore(0)
+    lending = Lending(dispatch.desk(task), 4, woken.release)
+    lending.begin(len(PARTS))
+    sit(dispatch, "a")
+    assert woken.acquire(timeout=10)
+    dispatch.worker_died("w", "killed")
+    until(lambda: dispatch.claim("v") is not None)
+    lending.lend(PARTS[:2], 0)
+    assert {split.id for split, _ in lending.returned(Back.LEFT)} == {"t/0", "t/1"}
+    assert not woken.acquire(blocking=False)
+    lending.end()
+
+
+def test_what_comes_back_is_never_nowhere() -> None:
+    """A run ends when nothing is lent and nothing has come back: it must not look between the two."""
+    lending, asked = Lending(None, 4, threading.Event().set), list[Future[bool]]()
+    with ThreadPoolExecutor() as others:
+
+        class Slow(dict[str, Split]):
+            def pop(self, *given: Any) -> Any:
+                found = super().pop(*given)
+                asked.append(others.submit(lambda: lending.out))
+                wait(asked, 0.5)
+                return found
+
+        lending._lent = Slow({"t/0": PARTS[0]})
+        lending._seen(set(), [Returned("t/0", Back.LEFT)])
+    assert [each.result() for each in asked] == [True]

@@ -105,8 +105,9 @@ class Lending:
 
     @property
     def out(self) -> bool:
-        """Whether something is lent, or has come back and not been taken up."""
-        return bool(self._lent or self._back)
+        """Whether something is lent, or has come back and not been taken up. Nothing is seen between the two."""
+        with self._lock:
+            return bool(self._lent or self._back)
 
     def room(self, excess: int) -> int:
         """How many more parts may be lent. `excess`: how many more are read here than this run's own channels."""
@@ -128,6 +129,7 @@ class Lending:
                 parts[split.id] = name
                 self._lent[split.id] = split
         if parts and not self._said(lambda desk: desk.lend(parts)):
+            # Nobody is woken: they would be lent again at once, again and again, until the store is back.
             self._seen(set(self._seats), [Returned(split, Back.LEFT) for split in parts])
 
     def _least(self, excess: int) -> str | None:
@@ -170,13 +172,15 @@ class Lending:
         assert self._desk is not None, "only then it is begun"
         while not self._over.wait(LOOK_SECONDS):
             try:
-                self._seen(*self._desk.look())
+                if self._seen(*self._desk.look()):
+                    self._wake()
             except Exception as error:
                 log.warning("cannot see what helpers do", error=str(error))
             if self._closed and not self._lent and not self._seats:
                 return
 
-    def _seen(self, seats: Set[str], returned: Sequence[Returned]) -> None:
+    def _seen(self, seats: Set[str], returned: Sequence[Returned]) -> bool:
+        """Whether there is news."""
         with self._lock:
             news = bool(returned) or seats != self._seats.keys()
             for each in returned:
@@ -192,5 +196,4 @@ class Lending:
                     seat.depth = min(MOST_DEPTH, seat.depth * 2)
                 seat.lent -= came
             self._seats = {name: self._seats.get(name, _Seat()) for name in seats}
-        if news:
-            self._wake()
+        return news
