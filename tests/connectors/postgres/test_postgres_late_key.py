@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from place import PEOPLE, Place, changes, flush, load
 
+from disync.connectors.postgres import frozen
 from disync.model.data import Column, Table
+from disync.model.errors import Unreachable
 from disync.model.run import Split
 from disync.model.types import Kind
 
@@ -119,3 +122,22 @@ def test_tables_without_a_key_and_those_that_are_there_wait_for_none(place: Plac
     assert place.writer().prepare_load([PEOPLE, bare]) == []
     assert not marked(place, "pairs")
     assert place.writer(writeMode="insert", datasourceSchema="log").prepare_load([PEOPLE]) == []
+
+
+def test_a_session_that_stands_still_in_the_table_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker was stopped while it had a part that others have read since; no other session of ours is touched."""
+    monkeypatch.setattr(frozen, "WAIT_SECONDS", 1)
+    monkeypatch.setattr(frozen, "STILL_SECONDS", 0.5)
+    writer = place.writer()
+    writer.prepare_load([PEOPLE, PAIRS])
+    stopped, busy = writer.open(Split("part", PEOPLE)), writer.open(Split("other part", PAIRS))
+    stopped.write(load([(1, "old")]))
+    busy.write(load([("x", 1, "a")], PAIRS))
+    sink = place.writer().open(Split("part", PEOPLE))
+    sink.write(load([(1, "new")]))
+    assert flush(sink, split="part") == []
+    sink.keyed(PEOPLE)
+    assert keys(place, "people") == ["id"] and place.rows() == [(1, "new")]
+    with pytest.raises(Unreachable):
+        flush(stopped, split="part")
+    assert flush(busy, split="other part") == []

@@ -17,6 +17,7 @@ from disync.model.errors import BadConfig, Fenced, TaskError, Unreachable
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
+APPLICATION = "disync"
 CONNECT_SECONDS = 10
 LONGEST_REFUSAL = 300
 """Who answers before the password was accepted may be anybody."""
@@ -68,7 +69,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
             dbname=address.database,
             user=address.username,
             password=address.password,
-            application_name="disync",
+            application_name=APPLICATION,
             client_encoding="UTF8",
             options=_SESSION,
             prepare_threshold=None,
