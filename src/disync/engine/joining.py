@@ -70,6 +70,29 @@ class Joining:
             self._ledger.leave(gone)
         return bool(waiting)
 
+    def renamed(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Forget the tables of which a column got another name while they were loaded, so that they are loaded anew:
+        the target has the old name until the load is over, and what is read from now on has only the new one."""
+        reader = self._pipeline.reader
+        if not isinstance(reader, ChangeReader) or not (self._follows("RENAMECOLUMN") and self._follows("ADDCOLUMN")):
+            return
+        main, found = self._pipeline.streams(())[0].id, set[str]()
+        waiting = {split.table.name: split.stream for split in load if not _done(split, checkpoints)}
+        for stream in {*waiting.values()}:
+            tables = [table for table in self._pipeline.tables if waiting.get(table.name) == stream]
+            if begun := checkpoints.get(stream or main):
+                found |= reader.renamed(tables, begun.position)
+        if found and self._pipeline.writer.appends:
+            raise BadConfig(
+                f"A column of {min(found)} got another name while the table was loaded: the rows that are not loaded "
+                "yet have it, and the target has not. Terminate the task, deploy it and start it, so that it begins "
+                "anew, into an empty table.",
+                found,
+            )
+        if found:
+            log.warning("columns got other names: loaded anew", task=self._task.id, tables=sorted(found))
+            self._ledger.leave(found)
+
     def come(self, load: Sequence[Split], checkpoints: Mapping[str, Checkpoint], doubtful: bool = False) -> None:
         """Cut the tables that have come since the task began. Those of which the log itself tells all are only
         followed; if it is `doubtful` that they are, as one may have been another whose load was not done, all are

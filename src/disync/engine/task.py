@@ -163,6 +163,7 @@ class Run:
         else:
             self._joining.require_kept(load, known)
             doubtful = self._joining.leave(load, known)
+            self._joining.renamed(self._ledger.load(), known)
             self._joining.come(self._ledger.load(), known, doubtful)
             if self._joins:
                 self._join()

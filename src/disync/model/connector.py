@@ -117,6 +117,12 @@ class ChangeReader(Reader):
         del tables, after, renamed
         return frozenset()
 
+    def renamed(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+        """The names of those of `tables` of which a column has got another name since `after`: what is read of them now
+        fits no target that has followed the log up to there alone."""
+        del tables, after
+        return frozenset()
+
     @abstractmethod
     def streams(self) -> list[Split]:
         """Every stream there is now, closed ones that still hold records included; asked again when one ends."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from busy import ROWS, Busy
-from pair import Pair
+from pair import ALL, Pair
 
 from contract.source import rows_in
 from disync.connectors.mysql import CONNECTOR, chunks
@@ -374,6 +374,26 @@ def test_c16_a_table_that_is_altered_while_it_is_read(
             except Unreachable:
                 running.fails()
     assert both.equal(columns=columns)
+
+
+@pytest.mark.parametrize("statement", ["RENAME COLUMN a TO z", "CHANGE a z BIGINT"])
+def test_c16_a_column_that_gets_another_name_while_ranges_are_read(
+    both: Pair, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    """Some are in the target by then, whose column gets the other name when the log tells of it."""
+    both.plain.prepare_threshold = None
+    both.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)", "INSERT INTO t SELECT seq, 1, 2 FROM seq_1_to_1000")
+    both.sql("ANALYZE TABLE t")
+    monkeypatch.setattr(chunks, "PIECE_ROWS", 100)
+    _before_page(monkeypatch, 8, lambda: both.sql(f"ALTER TABLE t {statement}", "UPDATE t SET b = 7 WHERE id % 5 = 0"))
+    for _ in range(3):
+        with both.task(both.code("t"), ddl=ALL) as running:
+            try:
+                running.settle()
+                break
+            except Unreachable:
+                running.fails()
+    assert both.equal(columns="id, z, b")
 
 
 def test_c18_a_table_without_a_key_is_refused_or_appended(pair: Pair) -> None:

@@ -42,6 +42,14 @@ class MySQLChangeReader(MySQLReader, ChangeReader):
             told = self._history.told(self._current(session, position.read(after)), renamed)
         return frozenset(table.name for table in tables if table.path in told)
 
+    def renamed(self, tables: Sequence[Table], after: Position) -> frozenset[str]:
+        place = position.read(after)
+        if self._history.now()[0].schema == place.schema:
+            return frozenset()
+        with self.session() as session:
+            found = self._history.renamed(self._current(session, place))
+        return frozenset(table.name for table in tables if table.path in found)
+
     def streams(self) -> list[Split]:
         return [Split(STREAM, Table(STREAM))]
 

@@ -238,6 +238,15 @@ def column_renames(statement: Statement, before: Table, after: Table) -> dict[st
     return found
 
 
+def renames_columns(statement: Statement) -> bool:
+    """Whether a column gets another name, as far as the words alone tell."""
+    words = statement.words
+    if statement.verb != "ALTER":
+        return False
+    changed = [_column_at(statement, place + 1, 2) for place, word in enumerate(words) if word == "CHANGE"]
+    return ("RENAME", "COLUMN") in pairwise(words) or any(len({*names}) == 2 for names in changed)
+
+
 def steps(statement: Statement, before: Table, after: Table) -> list[tuple[str, Table]]:
     """What leads from `before` to `after`: (kind, the table after this step), each of one kind. A name in another
     letter case is the same name."""

@@ -88,6 +88,19 @@ class History:
                     found.discard(new)
         return frozenset(found)
 
+    def renamed(self, place: Place) -> frozenset[Name]:
+        """The selected tables, by the names that they have now, of which a column was renamed behind `place`."""
+        now, _ = self.now()
+        found: set[Name] = set()
+        folded = self.folds()
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
+            query = events.query(step.event)
+            statement = ddl.parse(query.statement, query.database, folded)
+            if ddl.renames_columns(statement):
+                found.update(statement.tables)
+            found.update(new for old, new in statement.renames if old in found)
+        return frozenset(name for name in found if self.selection.holds(*name))
+
     def is_other(self, place: Name) -> bool:
         """Whether there is something of this name that is no table (MariaDB logs sequences as if they were)."""
         with self.sessions() as session:
