@@ -12,7 +12,7 @@ from sqlalchemy import update
 from test_dispatch import JOB, ROOT, dispatch, run, services, started  # noqa: F401
 
 from disync.engine.helping import Sitting
-from disync.engine.lending import Back, Lending, Returned
+from disync.engine.lending import Back, Lending, Returned, shapes_of
 from disync.model.data import Position, Table
 from disync.model.errors import Fenced
 from disync.model.run import Checkpoint, Split, Tally, Task
@@ -37,7 +37,7 @@ def task(services: Services, dispatch: StoreDispatch) -> Task:  # noqa: F811
 def lending(dispatch: StoreDispatch, task: Task) -> Iterator[Lending]:  # noqa: F811
     """Of a run with four channels, as its loop has it."""
     made = Lending(dispatch.desk(task), 4, threading.Event().set)
-    made.begin(len(PARTS))
+    made.begin(len(PARTS), [Table("t")])
     yield made
     made.end()
 
@@ -67,7 +67,7 @@ def test_nobody_sits_with_himself_and_no_worker_has_more_than_it_leaves(
 
 def test_without_parts_to_spare_nothing_is_offered(dispatch: StoreDispatch, task: Task) -> None:  # noqa: F811
     lending = Lending(dispatch.desk(task), 4, threading.Event().set)
-    lending.begin(4)
+    lending.begin(4, [])
     assert dispatch.help.sit("a") is None
     lending.end()
 
@@ -167,6 +167,16 @@ def test_whoever_knows_other_data_sources_than_the_run_does_not_help(
     assert StoreDispatch(services.store, lambda *_: {}).help.sit("a") is not None
 
 
+def test_who_has_refused_a_run_is_given_no_seat_in_it_again(dispatch: StoreDispatch, lending: Lending) -> None:  # noqa: F811
+    help_ = dispatch.help
+    sitting = help_.sit("a")
+    assert sitting is not None and sitting.shapes == shapes_of([Table("t")])
+    help_.refuse(sitting)
+    help_.leave(sitting)
+    assert help_.sit("a") is None
+    assert dispatch.help.sit("b") is not None
+
+
 def test_a_run_begins_with_nothing_lent(dispatch: StoreDispatch, task: Task, lending: Lending) -> None:  # noqa: F811
     """The one before it, of the same epoch, could not close."""
     sitting = sit(dispatch, "a")
@@ -174,7 +184,7 @@ def test_a_run_begins_with_nothing_lent(dispatch: StoreDispatch, task: Task, len
     lending.lend(PARTS[:2], 0)
     assert given(dispatch, sitting)
     again = Lending(dispatch.desk(task), 4, threading.Event().set)
-    again.begin(len(PARTS))
+    again.begin(len(PARTS), [Table("t")])
     assert given(dispatch, sitting) == [] and dispatch.help.hold("a") == set()
     again.end()
 
@@ -183,7 +193,7 @@ def test_what_cannot_be_told_waits_until_there_is_news(dispatch: StoreDispatch, 
     """It is not tried again at once, again and again."""
     woken = threading.Semaphore(0)
     lending = Lending(dispatch.desk(task), 4, woken.release)
-    lending.begin(len(PARTS))
+    lending.begin(len(PARTS), [Table("t")])
     sit(dispatch, "a")
     assert woken.acquire(timeout=10)
     dispatch.worker_died("w", "killed")

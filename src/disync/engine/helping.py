@@ -18,7 +18,7 @@ from disync.engine.ahead import Ahead
 from disync.engine.delay import Delay
 from disync.engine.lease import Clock
 from disync.engine.ledger import Ledger
-from disync.engine.lending import Back, Returned
+from disync.engine.lending import Back, Returned, shapes_of
 from disync.engine.plan import PARALLEL, Pipeline, plan
 from disync.engine.saving import save
 from disync.engine.split_run import SplitRun
@@ -44,10 +44,11 @@ HOLD_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A seat that a worker has taken in the run of a task."""
+    """A seat that a worker has taken in the run of a task, which knows its tables in these `shapes`."""
 
     task: Task
     seat: str
+    shapes: str
 
 
 class Help(Protocol):
@@ -63,6 +64,9 @@ class Help(Protocol):
         """The parts to read, but for those given back."""
 
     def give_back(self, sitting: Sitting, returned: Returned) -> None: ...
+
+    def refuse(self, sitting: Sitting) -> None:
+        """This worker is not to sit in that run any more."""
 
     def leave(self, sitting: Sitting) -> None:
         """Nobody reads there any more; what was given and not read goes back."""
@@ -149,6 +153,11 @@ class _Seat:
             pipeline = self._pipeline = plan(self._task, frozenset(self._ledger.failed()))
             try:
                 pipeline.omit(self._ledger.omitted())
+                if shapes_of(pipeline.tables) != self._sitting.shapes:
+                    # What the run finds when it reads them itself, and has rules for, would not be noticed here.
+                    log.warning("tables were altered since the run began: no help", task=self._task.id)
+                    self._help.refuse(self._sitting)
+                    return
                 self._read_on(pipeline, {table.name: table for table in pipeline.tables})
             finally:
                 pipeline.close()

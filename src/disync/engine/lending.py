@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Protocol
 
 import structlog
 
+from disync.model.data import Table
 from disync.model.run import Split
 
 log = structlog.get_logger()
@@ -47,12 +49,17 @@ class Returned:
     reason: str = ""
 
 
+def shapes_of(tables: Sequence[Table]) -> str:
+    """A part is read alike by those who have it alike."""
+    return sha256(repr(sorted(tables, key=lambda table: table.name)).encode(errors="replace")).hexdigest()
+
+
 class Desk(Protocol):
     """Where a run meets its helpers. Raises Fenced when a newer run has taken over."""
 
-    def open(self, seats: int) -> None:
-        """So many parts may be read elsewhere at once. What was lent before, by an earlier run of the same epoch that
-        could not close, is forgotten."""
+    def open(self, seats: int, shapes: str) -> None:
+        """So many parts may be read elsewhere at once, by those who see the tables in these `shapes`. What was lent
+        before, by an earlier run of the same epoch that could not close, is forgotten."""
 
     def shut(self) -> None:
         """No seat is to be taken any more; those that are stay."""
@@ -90,11 +97,11 @@ class Lending:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def begin(self, parts: int) -> None:
-        """There are so many parts to read."""
+    def begin(self, parts: int, tables: Sequence[Table]) -> None:
+        """There are so many parts to read, of `tables` as this run knows them."""
         if self._desk is None or not 1 < self._channels < parts:
             return
-        if not self._said(lambda desk: desk.open(self._channels - 1)):
+        if not self._said(lambda desk: desk.open(self._channels - 1, shapes_of(tables))):
             return
         self._thread = threading.Thread(target=self._watch, name="lending", daemon=True)
         self._thread.start()

@@ -210,7 +210,7 @@ class Run:
         """Start a thread for every split whose parents have been read to their end, until all is read. A stream may
         never end, so each has a thread of its own; bounded splits share `parallel` of them."""
         order = Order(self._load, lambda: self._pipeline.streams(self._load), self._ended)
-        self._lending.begin(order.parts)
+        self._lending.begin(order.parts, self._pipeline.tables)
         while not self._stopping.is_set() and self._failure is None:
             self._hand_out(order)
             self.loading = self._lending.out or bool(self._threads.keys() - self._quiet.keys())

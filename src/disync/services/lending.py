@@ -35,10 +35,10 @@ class StoreDesk:
         self._store = store
         self._task = task
 
-    def open(self, seats: int) -> None:
+    def open(self, seats: int, shapes: str) -> None:
         with self._store.write() as db:
             self._guard(db)
-            lending.open_(db, self._task.id, self._task.epoch, seats, _mark(self._task))
+            lending.open_(db, self._task.id, self._task.epoch, seats, f"{_mark(self._task)} {shapes}")
 
     def shut(self) -> None:
         with self._store.write() as db:
@@ -96,7 +96,7 @@ class StoreHelp:
         self._groups, self._others = groups, others
         self._renewed: dict[str, float] = {}
         self._strange: dict[int, int] = {}
-        """By task: the epoch of a run whose task is not the one that is deployed now."""
+        """By task: the epoch of a run whose task, or tables, are not those of now."""
 
     def sit(self, worker: str) -> Sitting | None:
         with self._store.read() as db:
@@ -109,8 +109,9 @@ class StoreHelp:
                 if lending.sit(db, file_id, seat, worker, now_ms() + int(LEASE_SECONDS * 1000)):
                     task = self._task(db, file_id)
                     # What is deployed now may be another task than the one that the run was built from.
-                    if task is not None and lending.lends(db, file_id, task.epoch, _mark(task)):
-                        return Sitting(task, seat)
+                    mark, _, shapes = lending.mark(db, file_id, epoch).partition(" ")
+                    if task is not None and task.epoch == epoch and mark == _mark(task):
+                        return Sitting(task, seat, shapes)
                     lending.leave(db, file_id, seat, Back.LEFT)
                     self._strange[file_id] = epoch
         return None
@@ -138,6 +139,9 @@ class StoreHelp:
         with self._store.write() as db:
             reason = storable(returned.reason)
             lending.give_back(db, sitting.task.id, sitting.seat, returned.split, returned.back, reason)
+
+    def refuse(self, sitting: Sitting) -> None:
+        self._strange[sitting.task.id] = sitting.task.epoch
 
     def leave(self, sitting: Sitting) -> None:
         with self._store.write() as db:

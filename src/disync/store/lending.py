@@ -17,11 +17,11 @@ from disync.store.instances import served
 from disync.store.schema import deployment, instance, lending, lent, load_split, seat
 
 _NONE = ""
-"""The split of the row that says what is lent: the mark of the run's task is its `reason`."""
+"""The split of the row that says what is lent: the mark of the run is its `reason`."""
 
 
 def open_(db: Connection, file_id: int, epoch: int, seats: int, mark: str) -> None:
-    """The run of this epoch has so many seats for those who know its task by this mark; earlier ones are gone."""
+    """The run of this epoch has so many seats for those who have its mark; earlier ones are gone."""
     close(db, file_id)
     db.execute(insert(lending).values(file_id=file_id, epoch=epoch, seats=seats))
     db.execute(insert(lent).values(file_id=file_id, split=_NONE, seat="", back="", reason=mark))
@@ -82,12 +82,11 @@ def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> 
     return True
 
 
-def lends(db: Connection, file_id: int, epoch: int, mark: str) -> bool:
-    """Whether the run of this epoch lends parts of the task that has this mark."""
-    row = lending.join(lent, lent.c.file_id == lending.c.file_id)
+def mark(db: Connection, file_id: int, epoch: int) -> str:
+    """By which those know each other who read for the run of this epoch; "" where there is no such run."""
     mine = (lending.c.file_id == file_id) & (lending.c.epoch == epoch)
-    known = mine & (lent.c.split == _NONE) & (lent.c.reason == mark)
-    return db.execute(select(lending.c.epoch).select_from(row).where(known)).one_or_none() is not None
+    query = select(lent.c.reason).join(lending, lending.c.file_id == lent.c.file_id)
+    return db.execute(query.where(mine, lent.c.split == _NONE)).scalar_one_or_none() or ""
 
 
 def held(db: Connection, worker: str) -> Sequence[Any]:

@@ -28,7 +28,7 @@ seat = Table(
 Index("seat_worker", seat.c.worker)
 
 # The parts that a seat has been given. `back`: what became of one, as `engine.lending.Back`; "" while it is lent. The
-# row whose split is "" has the mark of the run's task as its `reason`, for those who would read for it.
+# row whose split is "" has the mark of the run as its `reason`: of its task, and of its tables as it knows them.
 lent = Table(
     "lent",
     metadata,
