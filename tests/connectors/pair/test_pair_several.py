@@ -194,6 +194,24 @@ def test_rows_that_more_than_the_key_ties_go_to_one_session(pair: Pair, went: We
     assert len(went["t"]) == 1 and not pair.ledger.dirty
 
 
+def test_an_index_that_is_made_while_they_write_refuses_no_row(pair: Pair, went: Went) -> None:
+    """They looked before it was there. The run begins again, and one session writes the table."""
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, u INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_200")
+    with task(pair) as running:
+        running.settle()
+        pair.sql("INSERT INTO t SELECT seq, seq FROM seq_201_to_300")
+        running.settle()
+        pair.select("CREATE UNIQUE INDEX other ON t (u)")
+        pair.sql("BEGIN", "UPDATE t SET u = -u", "UPDATE t SET u = 301 + u", "COMMIT")
+        assert isinstance(running.fails(), Unreachable)
+    assert len(went["t"]) == SEVERAL
+    went.clear()
+    with task(pair) as running:
+        running.settle()
+        assert pair.equal() and not pair.ledger.dirty
+    assert len(went["t"]) == 1
+
+
 def test_tables_with_foreign_keys_go_to_one_session_together(pair: Pair, went: Went) -> None:
     pair.sql("CREATE TABLE parent (id INT PRIMARY KEY, v INT)", "CREATE TABLE child (id INT PRIMARY KEY, p INT)")
     pair.sql("CREATE TABLE t (id INT PRIMARY KEY)")

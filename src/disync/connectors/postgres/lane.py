@@ -8,14 +8,14 @@ from itertools import count
 import psycopg
 
 from disync.connectors.postgres import fields, sql
-from disync.connectors.postgres.catalog import Target
+from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.connection import Connection, cannot_be_held, of_the_row, reason, reason_of_row
 from disync.connectors.postgres.copying import PIECE, Copying
 from disync.connectors.postgres.destination import Destination
 from disync.connectors.postgres.mapping import Mapping, changes_in
 from disync.connectors.postgres.sql import Relation
 from disync.model.data import Batch, Dirty, Position, Table
-from disync.model.errors import BadConfig, DirtyLimit
+from disync.model.errors import BadConfig, DirtyLimit, Unreachable
 from disync.native import rows
 from disync.native.fold import Fold
 
@@ -167,9 +167,22 @@ class Lane:
                 self._each(lines[:middle], put, keys)
                 self._each(lines[middle:], put, keys)
             elif keys is None:
+                self._require_known(error)
                 self._refuse(lines, reason_of_row(error))
             elif not cannot_be_held(error):  # and so is not there
                 self._refuse(lines, f"it cannot be deleted: {reason(error)}", keys)
+
+    def _require_known(self, error: psycopg.Error) -> None:
+        """An index that has come since we looked ties rows that were taken for free: they may have come in an order, or
+        over several sessions, that it does not allow. Whoever looks again writes them so that it holds."""
+        if not isinstance(error, psycopg.errors.UniqueViolation):
+            return
+        target = describe(self._connection, self._target.relation)
+        if target is not None and target.unique != self._target.unique:
+            raise Unreachable(
+                f"{self._target.relation} has other unique indexes than when this run looked: {reason(error)}. It "
+                "starts again, and writes the table by these."
+            )
 
     def _copy(self, lines: bytes) -> None:
         taken = self._fill(self._target.relation, self.mapping.columns, [lines])
