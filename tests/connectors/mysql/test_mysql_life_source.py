@@ -15,7 +15,7 @@ from source import Database, Log, changes_in
 
 import mariadb
 import tcp_proxy
-from disync.connectors.mysql import connection, position, stream
+from disync.connectors.mysql import connection, dialect, position, stream
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.connectors.mysql.binlog.events import IGNORABLE, Kind
 from disync.connectors.mysql.config import address_of
@@ -222,6 +222,15 @@ def test_c53_what_a_server_says_of_its_log_has_a_name(database: Database, text: 
         error = session.error_in(b"\xff" + (1236).to_bytes(2, "little") + b"#HY000" + text.encode())
     assert type(error) is kind and text in str(error)
     assert ("PositionNotFoundException" in str(error)) == (kind is PositionGone)
+
+
+def test_a_log_whose_connection_was_hung_up_just_before_is_unreachable(database: Database) -> None:
+    """As where a task is stopped in the moment in which it begins to follow."""
+    with closing(Session(address_of(database.server.content(database.name)))) as session:
+        file, at, _ = dialect.newest(session)
+        session.close()
+        with pytest.raises(Unreachable):
+            LogStream(session, file, at)
 
 
 def test_c56_clocks_that_differ_change_nothing_of_the_order(database: Database) -> None:

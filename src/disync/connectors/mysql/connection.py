@@ -144,7 +144,9 @@ class Session:
 
     @property
     def socket(self) -> socket.socket:
-        found: socket.socket = self._connection._sock
+        found: socket.socket | None = self._connection._sock
+        if found is None:
+            raise Unreachable("The connection was hung up.")
         return found
 
     def close(self) -> None:
