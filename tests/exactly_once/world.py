@@ -120,6 +120,11 @@ class World:
         self.source(f"UPDATE {self.name}.tick SET n = n + 1")
         tick = self._witness.tick_here()
         self._until(lambda: self._witness.tick_there() >= tick, f"the target has followed up to tick {tick}")
+        self._until(self._at_one_place, "those sessions have followed, too, that have no row of the tick")
+
+    def _at_one_place(self) -> bool:
+        places = f"SELECT count(DISTINCT position) FROM {self.name}.disync_checkpoint"
+        return self.target(f"{places} WHERE split_part(split, '/', 1) = 'binlog' AND NOT done")[0][0] <= 1
 
     def _thaw(self) -> None:
         """What was frozen may hold locks that the new run waits for, and who looks at the table behind it: then it goes
