@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pair import Pair
 
 import servers
@@ -26,11 +27,12 @@ def _peak(pair: Pair, table: str) -> int:
     return int(done.stdout.split()[-1])
 
 
-def test_c14_memory_does_not_grow_with_the_table(pair: Pair) -> None:
-    """Wide rows in one table without end: 100 MB and 300 MB are loaded in the same memory."""
+@pytest.mark.parametrize("key", ["PRIMARY KEY", ""], ids=["by key", "without a key"])
+def test_c14_memory_does_not_grow_with_the_table(pair: Pair, key: str) -> None:
+    """Wide rows in one table without end: 100 MB and 300 MB are loaded in the same memory, be it in one transaction."""
     for table, count in (("small", SMALL), ("large", LARGE)):
         pair.sql(
-            f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(1100))",
+            f"CREATE TABLE {table} (id INT {key}, v VARCHAR(1100))",
             f"INSERT INTO {table} SELECT seq, REPEAT(MD5(seq), 31) FROM seq_1_to_{count}",
         )
     small, large = _peak(pair, "small"), _peak(pair, "large")

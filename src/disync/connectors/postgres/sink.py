@@ -76,9 +76,7 @@ class PostgresSink(Sink):
                 lane = self._lane(batch.table)
                 self._sending = lane
                 self._sequence = lane.take(batch, self._sequence, time.time_ns() // 1_000_000)
-            if batch.ops is None:
-                return  # sent already
-            self._rows += batch.count
+            self._rows += batch.count if batch.ops is not None else 0  # rows of a load are sent already
             self._bytes += batch.size
             rows, size = self._rows * self._share, self._bytes * self._share
             if rows >= self._destination.parameters.batch_size or size >= SPILL_BYTES:
