@@ -435,6 +435,35 @@ def test_c18_a_load_without_a_key_that_is_cut_off_is_there_once(both: Pair, monk
         assert both.equal()
 
 
+@pytest.mark.parametrize("mode", ["replay", "insert"])
+@pytest.mark.parametrize("then", ["DROP PRIMARY KEY", "DROP PRIMARY KEY, ADD PRIMARY KEY (v)"])
+def test_c18_a_load_whose_key_has_gone_in_the_middle_is_refused(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, then: str, mode: str
+) -> None:
+    """It would be read whole once more, or go on by another key; by its own it goes on."""
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)", "INSERT INTO t SELECT seq, -seq FROM seq_1_to_1000")
+    pair.sql("ANALYZE TABLE t")
+
+    def fail() -> None:
+        raise Unreachable("cut off")
+
+    code = pair.code("t", writeMode=mode)
+    monkeypatch.setattr(pace, "KEPT_ROWS", 100)
+    with monkeypatch.context() as patched, pair.task(code) as running:
+        _before_page(patched, 4, fail)
+        assert isinstance(running.fails(), Unreachable)
+    before = pair.select("SELECT count(*) FROM t")
+    assert 0 < before[0][0] < 1000
+    pair.sql(f"ALTER TABLE t {then}")
+    with pair.task(code) as running:
+        error = running.fails()
+    assert isinstance(error, BadConfig) and error.tables == {"t"}
+    assert "t was (id) when its load was cut" in str(error) and "RetryDISyncTables" in str(error)
+    assert pair.select("SELECT count(*) FROM t") == before
+    pair.sql(f"ALTER TABLE t {'DROP PRIMARY KEY, ' if 'ADD' in then else ''}ADD PRIMARY KEY (id)")
+    with pair.task(code) as running:
+        running.settle()
+    assert pair.equal(columns="id, v")
 @pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1)])
 def test_c32_the_load_goes_on_with_another_parallelism(
     both: Pair, monkeypatch: pytest.MonkeyPatch, first: int, then: int

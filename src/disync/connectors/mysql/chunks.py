@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from disync.connectors.mysql import sql
 from disync.connectors.mysql.connection import Session
@@ -28,12 +29,14 @@ Edge = tuple[bytes, ...]
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What a split holds: keys from `low` (inclusive) to `high` (exclusive), in hex; None has no bound."""
+    """What a split holds: keys from `low` (inclusive) to `high` (exclusive), in hex; None has no bound. `key`: the
+    columns of the key by which it was cut; an earlier release did not say."""
 
     database: str
     table: str
     low: tuple[str, ...] | None = None
     high: tuple[str, ...] | None = None
+    key: tuple[str, ...] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class Range:
     name: str
     low: Edge | None
     high: Edge | None
+    key: tuple[str, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.low is None and self.high is None
 
 
 def split(session: Session, shapes: Sequence[Shape], want: int) -> list[Split]:
@@ -60,7 +68,7 @@ def split(session: Session, shapes: Sequence[Shape], want: int) -> list[Split]:
 
 def range_of(bounds: str) -> Range:
     found = msgspec.json.decode(bounds, type=Bounds)
-    return Range(found.database, found.table, _bytes(found.low), _bytes(found.high))
+    return Range(found.database, found.table, _bytes(found.low), _bytes(found.high), found.key or None)
 
 
 def conditions(shape: Shape, range_: Range) -> list[str]:
@@ -83,9 +91,9 @@ def _bytes(edge: Sequence[str] | None) -> Edge | None:
 
 def _split(shape: Shape, at: float, low: Edge | None, high: Edge | None) -> Split:
     bounds = Bounds(shape.database, shape.name, hexes(low) if low else None, hexes(high) if high else None)
-    written = msgspec.json.encode(bounds)
     # The bounds are part of the name: cut anew after a restart, a checkpoint of other bounds must not count.
-    mark = hashlib.sha256(written).hexdigest()[:12]
+    mark = hashlib.sha256(msgspec.json.encode(bounds)).hexdigest()[:12]
+    written = msgspec.json.encode(msgspec.structs.replace(bounds, key=tuple(key.name for key in shape.keys)))
     return Split(f"{shape.database}.{shape.name}/{mark}", shape.table, at, bounds=written.decode())
 
 

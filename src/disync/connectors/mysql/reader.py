@@ -115,6 +115,7 @@ class MySQLReader(Reader):
                     f"Table {range_.database}.{range_.name} is not there any more. Start the task anew.",
                     [split.table.name],
                 )
+            _require_key(shape, range_, after)
             shape = _as_planned(shape, split.table)
             pages = Pages(session, shape, range_, split.format == pgcopy.FORMAT)
             if not shape.keys:
@@ -144,6 +145,23 @@ class MySQLReader(Reader):
     def session(self) -> AbstractContextManager[Session]:
         """A connection that `close` hangs up, too."""
         return self._pool.open()
+
+
+def _require_key(shape: Shape, range_: chunks.Range, after: Position | None) -> None:
+    """What was cut by a key, or read up to one, is gone on with by that key: by another one, or by none, rows would
+    come twice or not at all."""
+    if range_.whole and not after:
+        return
+    now = tuple(native.name for native in shape.keys)
+    if now and range_.key in (None, now):
+        return
+    was, is_ = (f"({', '.join(key)})" if key else unknown for key, unknown in ((range_.key, "another"), (now, "none")))
+    raise BadConfig(
+        f"The key of {shape.database}.{shape.name} was {was} when its load was cut, and is now {is_}: nobody can go on "
+        "in the middle of it. Give it that key again and start the task; or have it loaded again (RetryDISyncTables), "
+        "or empty the target's table and begin the task anew.",
+        [shape.table.name],
+    )
 
 
 def _as_planned(shape: Shape, table: Table) -> Shape:
