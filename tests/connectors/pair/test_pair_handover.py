@@ -464,6 +464,21 @@ def test_c18_a_load_whose_key_has_gone_in_the_middle_is_refused(
     with pair.task(code) as running:
         running.settle()
     assert pair.equal(columns="id, v")
+
+
+def test_c18_equal_rows_are_not_made_one_by_a_key_that_only_the_target_has(both: Pair) -> None:
+    both.sql("CREATE TABLE t (a INT NOT NULL, b INT)", "INSERT INTO t VALUES (1, 1), (2, 1), (1, 1)")
+    both.select("CREATE TABLE t (a integer PRIMARY KEY, b integer)")
+    with both.task(both.code("t")) as running:
+        error = running.fails()
+    assert isinstance(error, BadConfig) and "t has no key in the source" in str(error) and "Drop that key" in str(error)
+    assert both.select("SELECT * FROM t") == []
+    both.select("ALTER TABLE t DROP CONSTRAINT t_pkey")
+    with both.task(both.code("t")) as running:
+        running.settle()
+        assert both.equal()
+
+
 @pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1)])
 def test_c32_the_load_goes_on_with_another_parallelism(
     both: Pair, monkeypatch: pytest.MonkeyPatch, first: int, then: int
