@@ -479,6 +479,24 @@ def test_c18_equal_rows_are_not_made_one_by_a_key_that_only_the_target_has(both:
         assert both.equal()
 
 
+@pytest.mark.parametrize("writers", [1, 3])
+def test_c18_a_table_that_is_given_the_key_it_was_asked_for_goes_on(both: Pair, writers: int) -> None:
+    code = both.code("t", writerConcurrent=writers)
+    both.sql("CREATE TABLE t (a INT NOT NULL, b INT)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    with both.task(code) as running:
+        running.settle()
+        both.sql("INSERT INTO t VALUES (3, 3)", "UPDATE t SET b = 9 WHERE a = 1", "DELETE FROM t WHERE a = 2")
+        assert "Give it a primary key" in str(running.fails())
+    both.sql("ALTER TABLE t ADD PRIMARY KEY (a)")
+    with both.task(code) as running:
+        error = running.fails()
+        assert isinstance(error, BadConfig) and "the primary key here is none" in str(error)
+    both.select("ALTER TABLE t ADD PRIMARY KEY (a)")
+    with both.task(code) as running:
+        running.settle()
+        assert both.equal()
+
+
 @pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1)])
 def test_c32_the_load_goes_on_with_another_parallelism(
     both: Pair, monkeypatch: pytest.MonkeyPatch, first: int, then: int
