@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -51,29 +51,18 @@ class Appended:
         ]
         if not followed:
             return ["no change was appended"]
-        told = [change for ticks, changes in self._transactions(tick) if ticks >= min(followed) for change in changes]
+        transactions = [changes for ticks, changes in self._transactions(tick) if ticks >= min(followed)]
+        told = [change for changes in transactions for change in changes]
         loaded, lost = appended - Counter(told), Counter(told) - appended
         found = [f"{sum(lost.values())} changes are not there, such as {list(lost)[:3]}"] if lost else []
         keys = _keys(source, self._name)
-        places = {table: [c.name for c in tables[table]] for table in tables}
-        state: dict[tuple[str, Row], Row] = {}
-
-        def key(table: str, row: Row) -> tuple[str, Row]:
-            return table, tuple(row[places[table].index(name)] for name in keys[table])
-
-        for table, letter, after, row in loaded.elements():
-            if (letter, after) != ("I", "Y") or key(table, row) in state:
-                found.append(f"{table} has a row too many: {letter} {row}")
-            state[key(table, row)] = row
-        for table, _, after, row in told:
-            if after == "Y":
-                state[key(table, row)] = row
-            else:
-                state.pop(key(table, row), None)
-        here = {(table, row) for table in tables for row in _rows(source, self._name, table, tables[table])}
-        there = {(table, row) for (table, _), row in state.items()}
-        if here != there:
-            found.append(f"load and changes lack {list(here - there)[:3]} and come to {list(there - here)[:3]}")
+        places = {table: [[c.name for c in tables[table]].index(name) for name in keys[table]] for table in keys}
+        here = {table: Counter(_rows(source, self._name, table, tables[table])) for table in tables}
+        keyed = Counter({change: times for change, times in loaded.items() if change[0] in keys})
+        found += _by_key(keyed, told, places, {(table, row) for table in keys for row in here[table]})
+        for table in sorted(tables.keys() - keys.keys()):
+            mine = Counter({change: times for change, times in loaded.items() if change[0] == table})
+            found += _whole(table, mine, transactions, here[table])
         return found
 
     def _transactions(self, last: int) -> Iterator[tuple[int, list[Change]]]:
@@ -92,6 +81,56 @@ class Appended:
                     if ticks[-1] >= last:
                         return
         raise AssertionError("the log ended")
+
+
+def _by_key(
+    loaded: Counter[Change], told: Sequence[Change], places: Mapping[str, Sequence[int]], here: Set[tuple[str, Row]]
+) -> list[str]:
+    """Of tables that have a key: each row was loaded once, and load and changes come to what is `here`."""
+    found: list[str] = []
+    state: dict[tuple[str, Row], Row] = {}
+
+    def key(table: str, row: Row) -> tuple[str, Row]:
+        return table, tuple(row[place] for place in places[table])
+
+    for table, letter, after, row in loaded.elements():
+        if (letter, after) != ("I", "Y") or key(table, row) in state:
+            found.append(f"{table} has a row too many: {letter} {row}")
+        state[key(table, row)] = row
+    for table, _, after, row in told:
+        if table not in places:
+            continue
+        if after == "Y":
+            state[key(table, row)] = row
+        else:
+            state.pop(key(table, row), None)
+    there = {(table, row) for (table, _), row in state.items()}
+    if here != there:
+        found.append(f"load and changes lack {list(here - there)[:3]} and come to {list(there - here)[:3]}")
+    return found
+
+
+def _whole(
+    table: str, loaded: Counter[Change], transactions: Sequence[Sequence[Change]], here: Counter[Row]
+) -> list[str]:
+    """Of a table that has no key: what was loaded is what it held at one moment, between two transactions."""
+    rows = Counter({row: times for (_, letter, after, row), times in loaded.items() if (letter, after) == ("I", "Y")})
+    if rows.total() != loaded.total():
+        return [f"{table} has a row too many: {list(loaded)[:3]}"]
+    state, least = Counter(here), _apart(rows, here)
+    for changes in reversed(transactions):
+        for name, _, after, row in changes:
+            if name == table:
+                state[row] += -1 if after == "Y" else 1
+        least = min(least, _apart(rows, state))
+    if least == 0:
+        return []
+    return [f"{table} was loaded with {rows.total()} rows, and never held them: at least {least} of them are wrong"]
+
+
+def _apart(one: Counter[Row], other: Counter[Row]) -> int:
+    """How many rows are in one of them alone."""
+    return sum(abs(one[row] - other[row]) for row in one.keys() | other.keys())
 
 
 def _changes(batch: Batch) -> list[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from crash import Gate, gated
@@ -13,8 +13,9 @@ from disync.engine.plan import Pipeline
 from disync.engine.reunion import Reunion
 from disync.engine.task import Run
 from disync.model.connector import ChangeReader, Parting, Sink, Writer
-from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
+from disync.model.data import Batch, Dirty, Encoded, Position, SchemaChange, Table
 from disync.model.run import Checkpoint, Split, Tally
+from disync.native import rows
 
 
 class SavesFirst(Run):
@@ -100,6 +101,44 @@ class CarelessSink(Sink):
         self._inner.close()
 
 
+class PiecemealSink(Wrapped):
+    """Rows of a table without a key are durable before all of them are there, though nobody can go on behind them: a
+    load that is read anew should have emptied the table."""
+
+    def __init__(self, inner: Sink, split: Split) -> None:
+        super().__init__(inner)
+        self._split = split
+
+    def write(self, batch: Batch) -> None:
+        super().write(batch)
+        if _loads_whole(batch):
+            self.flush(Checkpoint(self._split.id, batch.position, epoch=0))
+
+
+class MergingSink(Wrapped):
+    """Of rows that are equal in all they have it takes one."""
+
+    def __init__(self, inner: Sink, _: Split) -> None:
+        super().__init__(inner)
+
+    def write(self, batch: Batch) -> None:
+        if _loads_whole(batch) and isinstance(batch.rows, Encoded):
+            different = tuple(dict.fromkeys(_one_by_one(batch.rows.buffers[0])))
+            batch = replace(batch, rows=Encoded(batch.rows.format, (b"".join(different),), len(different)))
+        super().write(batch)
+
+
+def _loads_whole(batch: Batch) -> bool:
+    return batch.ops is None and not batch.table.keys
+
+
+def _one_by_one(lines: bytes) -> Iterator[bytes]:
+    while lines:
+        one = rows.cut(lines, 1)
+        yield lines[:one]
+        lines = lines[one:]
+
+
 class _Forward(Reunion):
     def _once_more(self, lead: Sink, behind: Position, ahead: Position) -> Checkpoint | None:
         new = Checkpoint(self._stream.id, ahead, self._host.epoch)
@@ -179,3 +218,20 @@ class Scattered(InTurn):
     def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
         in_turn = super().pipeline(pipeline, gate)
         return replace(in_turn, writer=opening(in_turn.writer, ByRow))
+
+
+class Loads(Part):
+    """`broken`: what becomes of the sinks of a load."""
+
+    def __init__(self, broken: Callable[[Sink, Split], Sink]) -> None:
+        self._broken = broken
+
+    def pipeline(self, pipeline: Pipeline, gate: Gate) -> Pipeline:
+        behind = gated(pipeline, gate)
+        writer = behind.writer
+
+        def open_(_: Writer, split: Split) -> Sink:
+            sink = writer.open(split)
+            return sink if split.endless else self._broken(sink, split)
+
+        return replace(behind, writer=type("Opening", (type(writer),), {"open": open_})())

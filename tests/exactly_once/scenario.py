@@ -54,9 +54,10 @@ _OFTEN = ("write", "flush", "save", "ack", "changes", "commit")
 class Scenario:
     """`flush_rows`: the engine's FLUSH_ROWS. `read_rows`, `write_rows`: `batchSize` of the two steps: small, so that a
     transaction does not fit into a batch, or a batch not into what the writer holds. `alters`: tables change, too.
-    `appends`: every change becomes a row of the target, and tables do not change. `writers`: sessions that write the
-    log, run after run; `in_turn`: they never flush side by side, so that whoever dies at a flush leaves them apart.
-    `small`: the tables are taken for such as have their key from the first row on."""
+    `appends`: every change becomes a row of the target, and tables do not change. `keyless`: one of the tables has no
+    key; its rows change only where they are appended. `writers`: sessions that write the log, run after run;
+    `in_turn`: they never flush side by side, so that whoever dies at a flush leaves them apart. `small`: the tables
+    are taken for such as have their key from the first row on."""
 
     seed: int
     blows: tuple[Blow, ...]
@@ -68,12 +69,14 @@ class Scenario:
     writers: tuple[int, ...] = (1,)
     in_turn: bool = False
     small: bool = False
+    keyless: bool = False
 
     def __str__(self) -> str:
         sizes = f"flush {self.flush_rows}, read {self.read_rows}, write {self.write_rows}"
         mode = ("; appends" if self.appends else "") + ("; small" if self.small else "")
         if max(self.writers) > 1:
             mode += f"; {' then '.join(map(str, self.writers))} writers{' in turn' if self.in_turn else ''}"
+        mode += "; a table without a key" if self.keyless else ""
         return f"seed {self.seed}: {', then '.join(map(str, self.blows))}; {sizes}{mode}"
 
 
@@ -89,11 +92,11 @@ def of(seed: int) -> Scenario:
     )
     appends = chance.random() < 0.15 and not any(blow.where.endswith(("alter", "keyed")) for blow in scenario.blows)
     if appends:
-        return replace(scenario, appends=True, alters=False)
+        return replace(scenario, appends=True, alters=False, keyless=chance.random() < 0.6)
     writers = chance.choice(WRITERS) if chance.random() < 0.4 else (1,)
-    in_turn = chance.random() < 0.5
+    in_turn, keyless = chance.random() < 0.5, chance.random() < 0.35
     small = chance.random() < 0.3 and not any(blow.where.endswith("keyed") for blow in scenario.blows)
-    return replace(scenario, writers=writers, in_turn=in_turn, small=small)
+    return replace(scenario, writers=writers, in_turn=in_turn, keyless=keyless, small=small)
 
 
 def _nth(blow: Blow, chance: random.Random) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,12 +124,13 @@ def differences(source: Run, target: Run, name: str) -> list[str]:
         if source_sum(source, name, table, columns[0]) != target_sum(target, name, table, columns[1]):
             rows = source(f"SELECT {source_lines(columns[0])} FROM `{name}`.`{table}`")
             others = target(f'SELECT {target_lines(columns[1])} FROM "{name}"."{table}"')
-            found.append(_rows(table, mine, {str(row[0]) for row in rows}, {str(row[0]) for row in others}))
+            found.append(_rows(table, mine, Counter(str(row[0]) for row in rows), Counter(str(r[0]) for r in others)))
     return found
 
 
-def _rows(table: str, columns: Sequence[str], here: set[str], there: set[str]) -> str:
-    lost, extra = sorted(here - there), sorted(there - here)
+def _rows(table: str, columns: Sequence[str], here: Counter[str], there: Counter[str]) -> str:
+    """Each as often as it is there."""
+    lost, extra = sorted((here - there).elements()), sorted((there - here).elements())
     return (
         f"{table} ({', '.join(columns)}) differs: {len(lost)} rows only in the source, such as {lost[:3]}; "
         f"{len(extra)} only in the target, such as {extra[:3]}"

@@ -19,17 +19,24 @@ FIRST_ROWS = 60
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How the key of a table is declared, and a key made of a number."""
+    """How the key of a table is declared, and a key made of a number. `primary`: "" where it has none."""
 
     key: str
     primary: str
     value: Callable[[int], str]
     number: str
     """The key column that can be counted with."""
+    unique: str = ""
+    """Another index, which forbids no nulls, and so is no key."""
 
     @property
     def names(self) -> list[str]:
         return [part.split()[0] for part in self.key.split(", ")]
+
+    @property
+    def indexes(self) -> str:
+        primary = f", PRIMARY KEY ({self.primary})" if self.primary else ""
+        return f"{primary}, UNIQUE ({self.unique})" if self.unique else primary
 
 
 KINDS = (
@@ -37,6 +44,16 @@ KINDS = (
     Kind("a INT NOT NULL, b VARCHAR(20) NOT NULL", "b, a", lambda n: f"{n},'{'kK'[n % 2]}{n % 7}é'", "a"),
     Kind("u BIGINT UNSIGNED NOT NULL, h VARBINARY(8) NOT NULL", "u, h", lambda n: f"{n},UNHEX('00FF{n % 5:02X}')", "u"),
 )
+KEYLESS = (
+    Kind("n INT, k VARCHAR(20)", "", lambda n: f"{n - n % 40},{_or_null(n % 60, repr('k'))}", "n"),
+    Kind("n INT, u INT", "", lambda n: f"{n - n % 40},{_or_null(n % 30, str(n))}", "n", unique="u"),
+)
+"""Tables without a key: several rows have one number, and some are equal in all they have."""
+
+
+def _or_null(present: int, value: str) -> str:
+    return value if present else "NULL"
+
 
 TYPES = (
     ("INT", "BIGINT"),
@@ -76,31 +93,38 @@ class Table:
 
 
 class Workload:
-    """Makes statements; `run` says one to the server, `settle` returns once the target has all that was said so far."""
+    """Makes statements; `run` says one to the server, `settle` returns once the target has all that was said so far.
+    `appends`: rows of tables without a key change, too, as every change is only appended."""
 
-    def __init__(self, seed: int, run: Callable[[str], None], settle: Callable[[], None]) -> None:
+    def __init__(
+        self, seed: int, run: Callable[[str], None], settle: Callable[[], None], appends: bool = False
+    ) -> None:
         self.chance = random.Random(seed)
         self._run = run
         self._settle = settle
+        self._appends = appends
         self._names = count(1)
         self._top = count(10_000, 10)
         self.tables: list[Table] = []
 
     # The beginning.
 
-    def create(self, ticks: int) -> None:
-        """`ticks`: rows that count, all alike."""
+    def create(self, ticks: int, keyless: bool = False) -> None:
+        """`ticks`: rows that count, all alike. `keyless`: one of the tables has no key."""
         self._run("CREATE TABLE tick (id INT PRIMARY KEY, n BIGINT NOT NULL)")
         self._run(f"INSERT INTO tick VALUES {', '.join(f'({number + 1}, 0)' for number in range(ticks))}")
         for kind in self.chance.sample(KINDS, k=self.chance.randint(2, 3)):
             table = self._new_table(kind)
             self._insert(table, range(0, self.chance.randrange(FIRST_ROWS) * 10, 10))
+        if keyless:
+            table = self._new_table(self.chance.choice(KEYLESS))
+            self._insert(table, range(0, self.chance.randrange(FIRST_ROWS, 2 * FIRST_ROWS) * 10, 10))
 
     def _new_table(self, kind: Kind) -> Table:
         columns = tuple((f"c{next(self._names)}", self.chance.choice(TYPES)[0]) for _ in range(3))
         table = Table(f"t{next(self._names)}", kind, columns)
         declared = ", ".join(f"{name} {type_}" for name, type_ in columns)
-        self._run(f"CREATE TABLE {table.name} ({kind.key}, {declared}, PRIMARY KEY ({kind.primary}))")
+        self._run(f"CREATE TABLE {table.name} ({kind.key}, {declared}{kind.indexes})")
         self.tables.append(table)
         return table
 
@@ -111,8 +135,8 @@ class Workload:
         self._run("BEGIN")
         self._run("UPDATE tick SET n = n + 1")
         for _ in range(self.chance.choice((1, 1, 2, 3, 6))):
-            if self.tables:
-                self._change(self.chance.choice(self.tables))
+            if tables := [table for table in self.tables if table.kind.primary or self._appends]:
+                self._change(self.chance.choice(tables))
         self._run("ROLLBACK" if self.chance.random() < 0.1 else "COMMIT")
 
     def _change(self, table: Table) -> None:
@@ -133,6 +157,9 @@ class Workload:
             f"({', '.join([table.kind.value(n), *(literal(type_, self.chance) for _, type_ in table.columns)])})"
             for n in numbers
         ]
+        if not table.kind.primary:
+            rows = [row for row in rows for _ in range(self.chance.choice((1, 1, 2, 3)))]
+            verb = "INSERT IGNORE"  # of those that an index takes once it takes one
         if rows:
             names = ", ".join([*table.kind.names, *(name for name, _ in table.columns)])
             self._run(f"{verb} INTO {table.name} ({names}) VALUES {', '.join(rows)}")

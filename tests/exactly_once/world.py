@@ -47,9 +47,9 @@ class World:
         self._here.run(f"CREATE DATABASE {self.name}")
         self.journal = Journal()
         self._writer = Writer(house.source, self.name, self._hold_on, self.journal)
-        self._writer.workload = Workload(scenario.seed, self._writer.statement, self._settle)
+        self._writer.workload = Workload(scenario.seed, self._writer.statement, self._settle, scenario.appends)
         writers = scenario.writers
-        self._writer.workload.create(TICKS if max(writers) > 1 else 1)
+        self._writer.workload.create(TICKS if max(writers) > 1 else 1, scenario.keyless)
         self._appended = Appended(house.source, self.name) if scenario.appends else None
         mode = "insert" if scenario.appends else "replay"
         self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows, mode, writers[0])
