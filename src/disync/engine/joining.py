@@ -146,6 +146,21 @@ class Joining:
                 [route.source.name for route in gone],
             )
 
+    def require_empty(self, tables: Sequence[Table]) -> None:
+        """Rows of a table without a key must not be loaded beside those of an earlier load, or of somebody else: nobody
+        could tell which of them are there twice."""
+        names = {table.name for table in tables}
+        routes = [r for r in self._pipeline.routes if r.source.name in names and not r.target.keys]
+        lost = {table.name for table in self._pipeline.writer.filled([route.target for route in routes])}
+        filled = [route for route in routes if route.target.name in lost]
+        if filled:
+            raise BadConfig(
+                f"{self._pipeline.writer.place(filled[0].target)} holds rows already, and {filled[0].source.name} is "
+                "to be loaded and has no key: what is there would be there twice. Empty it and start the task again, "
+                "give the table a key, or set `writeMode` to insert, which appends.",
+                [route.source.name for route in filled],
+            )
+
     def loads_anew(self, change: SchemaChange) -> bool:
         """Whether the table of a change that left it with rows unknown is forgotten: the next run finds it new, and
         loads it. Where rows are only appended that would have them twice."""
@@ -160,6 +175,8 @@ class Joining:
         mark = f"@{epoch}.{next(_COMES)}"
         own = f"{stream.id}{mark}" if stream else ""
         back = [table for table in tables if table.name in self._ledger.left()]
+        if stream:
+            self.require_empty([table for table in tables if table not in back])
         first = [Checkpoint(own, self._place(begun.position, bool(back)), epoch)] if own and begun else []
         self._empty(back)
         splits = [

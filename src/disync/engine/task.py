@@ -157,6 +157,8 @@ class Run:
             first: list[Checkpoint] = []
             if isinstance(reader, ChangeReader):
                 first = [self._first(reader, stream, pipeline.first) for stream in pipeline.streams(())]
+            if pipeline.loads:
+                self._joining.require_empty(pipeline.tables)
             load = pipeline.load()
             self._ledger.begin(first, load)
             known = self._ledger.checkpoints()

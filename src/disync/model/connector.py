@@ -283,6 +283,12 @@ class Writer(ABC):
         del tables
         return []
 
+    def filled(self, tables: Sequence[Table]) -> list[Table]:
+        """Those whose target holds rows and no key by which they could be told from others; none where that cannot be
+        told, or rows are only appended. Asked before a load of them begins."""
+        del tables
+        return []
+
     @abstractmethod
     def open(self, split: Split) -> Sink:
         """A sink for one split."""

@@ -479,6 +479,27 @@ def test_c18_equal_rows_are_not_made_one_by_a_key_that_only_the_target_has(both:
         assert both.equal()
 
 
+@pytest.mark.parametrize("others", [False, True], ids=["the task begins anew", "the table comes to a task"])
+def test_c18_rows_without_a_key_are_not_loaded_beside_those_of_an_earlier_load(pair: Pair, others: bool) -> None:
+    pair.sql("CREATE TABLE t (a INT, b INT)", "INSERT INTO t VALUES (1, 1), (1, 1)", "CREATE TABLE u LIKE t")
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+    pair.ledger = type(pair.ledger)()
+    pair.select("DROP TABLE disync_checkpoint")  # a task that begins anew keeps it under another name
+    if others:
+        with pair.task(pair.code("u")) as running:
+            running.settle()
+    with pair.task(pair.code("t", "u")) as running:
+        error = running.fails()
+    assert isinstance(error, BadConfig) and error.tables == {"t"}
+    assert "t holds rows already" in str(error) and "Empty it" in str(error)
+    assert pair.equal()
+    pair.select("TRUNCATE TABLE t")
+    with pair.task(pair.code("t", "u")) as running:
+        running.settle()
+        assert pair.equal()
+
+
 @pytest.mark.parametrize("writers", [1, 3])
 def test_c18_a_table_that_is_given_the_key_it_was_asked_for_goes_on(both: Pair, writers: int) -> None:
     code = both.code("t", writerConcurrent=writers)

@@ -15,7 +15,7 @@ from disync.connectors.postgres.connection import Connection, told
 from disync.connectors.postgres.destination import Destination, Link
 from disync.connectors.postgres.inspection import PostgresInspection
 from disync.connectors.postgres.sink import PostgresSink
-from disync.connectors.postgres.target import absent, foresee, make_all, unlike
+from disync.connectors.postgres.target import absent, foresee, keys_of, make_all, unlike
 from disync.model.compare import Inspection, Method, Trait
 from disync.model.connector import Sink, Writer
 from disync.model.data import Position, Table
@@ -124,6 +124,23 @@ class PostgresWriter(Writer):
             there = describe_all(connection, relations)
             connection.rollback()
         return [table for table, relation in zip(tables, relations, strict=True) if relation not in there]
+
+    def filled(self, tables: Sequence[Table]) -> list[Table]:
+        if self._destination.append:
+            return []
+        connection, _ = self._connection()
+        places = {self._destination.relation(table): table for table in tables}
+        with told("looking into the target tables"):
+            there = describe_all(connection, list(places))
+            found = [
+                table
+                for relation, table in places.items()
+                if (target := there.get(relation)) is not None
+                and not keys_of(target, table)
+                and connection.execute(f"SELECT 1 FROM {relation} LIMIT 1".encode()).fetchone()
+            ]
+            connection.rollback()
+        return found
 
     def ended(self, among: Sequence[str] | None = None) -> Set[str]:
         connection, _ = self._connection()
