@@ -37,13 +37,15 @@ class Table:
     """A table, a topic, a collection. No columns: rows of bytes without a schema (a BLOB topic).
 
     `path`: the parts of its name where it has several: database and table; of a target that a mapping has named, schema
-    ("" for the one that the writer step names) and table.
+    ("" for the one that the writer step names) and table. `repeats`: it could have a key, and has none, so that its
+    rows may be equal. Where no table has one, as in DataHub, that of the target may tell them apart.
     """
 
     name: str
     columns: tuple[Column, ...] = ()
     keys: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

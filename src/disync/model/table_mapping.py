@@ -195,7 +195,7 @@ class TableMappings:
             if dml.actions.get("Delete") == "LogicalDelete":
                 added.append(Added(DELETED, "false"))
         columns = (*table.columns, *(one.column for one in added))
-        target = Table(_name(path), columns, _keys(way.keys or table.keys, columns, table), path)
+        target = Table(_name(path), columns, _keys(way.keys or table.keys, columns, table), path, table.repeats)
         return Route(table, target, tuple(added), dml)
 
 
@@ -223,7 +223,7 @@ def _by_name(table: Table, entry: TableRule) -> Route:
     else:
         path = (schema if dot else info.schema_name, name or entry.src_table)
     keys = entry.primary_key_info.column if entry.primary_key_info else ()
-    target = Table(_name(path), table.columns, _keys(keys or table.keys, table.columns, table), path)
+    target = Table(_name(path), table.columns, _keys(keys or table.keys, table.columns, table), path, table.repeats)
     return Route(table, target)
 
 

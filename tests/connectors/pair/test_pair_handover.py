@@ -467,14 +467,39 @@ def test_c18_a_load_whose_key_has_gone_in_the_middle_is_refused(
 
 
 def test_c18_equal_rows_are_not_made_one_by_a_key_that_only_the_target_has(both: Pair) -> None:
+    """The one that the target does not take is refused and kept."""
     both.sql("CREATE TABLE t (a INT NOT NULL, b INT)", "INSERT INTO t VALUES (1, 1), (2, 1), (1, 1)")
     both.select("CREATE TABLE t (a integer PRIMARY KEY, b integer)")
     with both.task(both.code("t")) as running:
-        error = running.fails()
-    assert isinstance(error, BadConfig) and "t has no key in the source" in str(error) and "Drop that key" in str(error)
-    assert both.select("SELECT * FROM t") == []
-    both.select("ALTER TABLE t DROP CONSTRAINT t_pkey")
-    with both.task(both.code("t")) as running:
+        running.settle()
+    (refused,) = both.ledger.dirty
+    assert refused.row == '{"a":1,"b":1}' and "Key (a)=(1) already exists" in refused.reason
+    assert both.select("SELECT a, b FROM t ORDER BY a") == [(1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("writers", [1, 3])
+def test_c18_a_table_that_loses_its_key_is_changed_no_more(both: Pair, writers: int) -> None:
+    """Rows that were one may be two now: the key that the target still has would make them one."""
+    code = both.code("t", writerConcurrent=writers)
+    both.sql("CREATE TABLE t (a INT PRIMARY KEY, b INT)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    with both.task(code) as running:
+        running.settle()
+        both.sql("UPDATE t SET b = 3 WHERE a = 2")
+        running.settle()
+        both.sql("ALTER TABLE t DROP PRIMARY KEY", "INSERT INTO t VALUES (1, 7)", "DELETE FROM t WHERE b = 1")
+        assert isinstance(running.fails(), BadConfig)
+    with both.task(code) as running:
+        assert "Changes of t cannot be repeated, as it has no key. Give it a primary key" in str(running.fails())
+    assert both.select("SELECT * FROM t ORDER BY a") == [(1, 1), (2, 3)]
+
+
+def test_c18_a_mapping_may_say_what_tells_rows_apart_of_a_table_without_a_key(both: Pair) -> None:
+    """As whoever makes the task knows better; the table is still loaded whole."""
+    rules = [{"srcTable": "t", "dstTable": "t", "primaryKeyInfo": {"type": "pk", "column": ["a"]}}]
+    both.sql("CREATE TABLE t (a INT NOT NULL, b INT)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    with both.task(both.code("t", tableMappingRule={"datasource": [{"tableRule": rules}]})) as running:
+        running.settle()
+        both.sql("INSERT INTO t VALUES (3, 3)", "UPDATE t SET a = 9 WHERE a = 1", "DELETE FROM t WHERE a = 2")
         running.settle()
         assert both.equal()
 

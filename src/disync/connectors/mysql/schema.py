@@ -121,7 +121,8 @@ def _shape(place: Name, row: Row, columns: list[Row], indexes: list[Row], select
     natives = tuple(_native(column, names, selection.zero, maria) for column in columns)
     keys = tuple(next(native for native in natives if native.name == name) for name in names)
     try:
-        table = Table(selection.name(*place), tuple(column_of(native) for native in natives), tuple(names), place)
+        columns_ = tuple(column_of(native) for native in natives)
+        table = Table(selection.name(*place), columns_, tuple(names), place, repeats=not names)
     except BadConfig as error:
         raise BadConfig(f"Table {place[0]}.{place[1]}: {error}") from error
     return Shape(*place, table, natives, keys, index, _text(row[2]), int(row[3] or 0))

@@ -93,8 +93,6 @@ class Lane:
         error = self._copying.end()
         if error is not None:
             self._overlaps = bool(self.mapping.keys) and isinstance(error, psycopg.errors.UniqueViolation)
-            if self._overlaps and not self.mapping.table.keys:
-                raise self._one_of_two(error)
         if error is not None or self._overlaps:
             self._refused += loads
         elif sent:
@@ -135,16 +133,9 @@ class Lane:
                 "unique. Give it that primary key and start the task again."
             )
         return BadConfig(
-            f"Changes of {table.name} cannot be repeated, as it has no key. Give it a primary key, or set `writeMode` "
-            "to insert, which appends every change as a row."
-        )
-
-    def _one_of_two(self, error: psycopg.Error) -> BadConfig:
-        return BadConfig(
-            f"{self.mapping.table.name} has no key in the source, and {self._target.relation} keeps "
-            f"({', '.join(self.mapping.keys)}) unique: {reason(error)}. Rows of the source would become one, or take "
-            "the place of rows that were here before, so none was written. Drop that key, or empty the table, or give "
-            "the table of the source a key, and start the task again."
+            f"Changes of {table.name} cannot be repeated, as it has no key. Give it a primary key, and have it loaded "
+            "again (RetryDISyncTables) if rows have been equal in that; or name the columns that tell its rows apart "
+            "(DefinePrimaryKey of tableMappingRule); or set `writeMode` to insert, which appends every change as a row."
         )
 
     def _take(self, changes: Fold, lines: bytes, ops: bytes | None) -> None:

@@ -203,7 +203,9 @@ def make(connection: Connection, wish: Wish, dialect: Dialect) -> None:
 
 
 def keys_of(target: Target, table: Table) -> tuple[str, ...]:
-    """The target's columns that tell rows apart: the source's keys, or for a source without any the target's own."""
+    """The target's columns that tell rows apart: the source's keys, or the target's own where the source knows none."""
+    if not table.keys and table.repeats:
+        return ()
     if not table.keys:
         names = {found.name for column in table.columns if (found := target.find(column.name))}
         return target.primary if names.issuperset(target.primary) else ()
