@@ -91,6 +91,14 @@ class Load:
         with self.house.services.store.read() as db:
             return instances.failovers(db, [self.task_id]).get(self.task_id, 0)
 
+    def freeze(self, member: Member) -> None:
+        """Not in the middle of a write to the store: a file can be written by nobody else as long as that is not over."""
+        member.signal(signal.SIGSTOP)
+        while self.house.services.store.unwritable():
+            member.signal(signal.SIGCONT)
+            threading.Event().wait(0.05)
+            member.signal(signal.SIGSTOP)
+
     def lent_to(self, worker: str) -> int:
         """How many parts a worker has in its hands."""
         query = select(func.count()).select_from(lent).join(seat, seat.c.seat == lent.c.seat)
@@ -191,7 +199,7 @@ def test_whoever_has_the_task_is_killed(load: Load, crew: Crew) -> None:
 def test_a_helper_sleeps_until_its_rows_are_gone(load: Load, crew: Crew) -> None:
     """It wakes with rows in its hands that the log has told to be gone, and that others have read past."""
     _, helper = begun(load, crew)
-    helper.signal(signal.SIGSTOP)
+    load.freeze(helper)
     for table in load.keyed:
         load.source.run(f"DELETE FROM {table} WHERE id % 3 = 0")
     until(lambda: load.lent_to(helper.name) == 0, seconds=60)
