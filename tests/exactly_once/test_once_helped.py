@@ -92,7 +92,7 @@ class Load:
             return instances.failovers(db, [self.task_id]).get(self.task_id, 0)
 
     def freeze(self, member: Member) -> None:
-        """Not in the middle of a write to the store: a file can be written by nobody else as long as that is not over."""
+        """Not in the middle of a write to the store: as long as that is not over, nobody else can write a file."""
         member.signal(signal.SIGSTOP)
         while self.house.services.store.unwritable():
             member.signal(signal.SIGCONT)

@@ -153,9 +153,10 @@ class Session:
         """Hang up without a word: the server may be in the middle of a result that nobody reads."""
         self._closed = True
         connection = getattr(self, "_connection", None)
-        if connection is not None and connection._sock is not None:
+        opened = connection and connection._sock  # which its own thread may let go of at any moment
+        if opened is not None:
             with suppress(OSError):
-                connection._sock.shutdown(socket.SHUT_RDWR)
+                opened.shutdown(socket.SHUT_RDWR)
             with suppress(OSError):
                 connection._force_close()
 
