@@ -152,8 +152,9 @@ class Session:
     def close(self) -> None:
         """Hang up without a word: the server may be in the middle of a result that nobody reads."""
         self._closed = True
-        connection = getattr(self, "_connection", None)
-        opened = connection and connection._sock  # which its own thread may let go of at any moment
+        connection: Any = getattr(self, "_connection", None)
+        # Its own thread may let go of it at any moment.
+        opened = connection._sock if connection is not None else None
         if opened is not None:
             with suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)
