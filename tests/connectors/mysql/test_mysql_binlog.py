@@ -272,6 +272,22 @@ def test_the_columns_that_a_statement_adds() -> None:
     assert ddl.added(ddl.parse(statement, "d")) == {"A", "B C", "D"}
 
 
+@pytest.mark.parametrize(
+    ("statement", "renames"),
+    [
+        ("ALTER TABLE t RENAME COLUMN a TO b", True),
+        ("ALTER TABLE t ADD c INT, CHANGE COLUMN IF EXISTS a `B` INT", True),
+        ("ALTER TABLE t CHANGE a A BIGINT", False),
+        ("ALTER TABLE t CHANGE a a BIGINT, MODIFY b INT, RENAME INDEX x TO y", False),
+        ("ALTER TABLE t RENAME TO u", False),
+        ("RENAME TABLE t TO u", False),
+        ("ALTER TABLE t CHANGE", False),
+    ],
+)
+def test_a_statement_that_gives_a_column_another_name(statement: str, renames: bool) -> None:
+    assert ddl.renames_columns(ddl.parse(statement, "d")) == renames
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_parsed(text: str) -> None:
     assert ddl.parse(text, "d").verb in ("", "ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE", "DML")
