@@ -20,7 +20,7 @@ from disync.engine.lease import Clock
 from disync.engine.ledger import Ledger
 from disync.engine.lending import Back, Returned, shapes_of
 from disync.engine.plan import PARALLEL, Pipeline, plan
-from disync.engine.saving import save
+from disync.engine.saving import catch_up, save
 from disync.engine.split_run import SplitRun
 from disync.model.connector import Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
@@ -198,6 +198,8 @@ class _Seat:
         sink = pipeline.writer.open(split)
         try:
             held = sink.last()  # be it of a newer run: then the first flush is refused
+            if held is not None:
+                catch_up(self._ledger, held, self._ledger.checkpoint(split.id), self.epoch)
             if held is not None and held.done:
                 return True
             after = held.position if held else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 
 from disync.engine.ledger import Ledger
 from disync.model.connector import Sink
@@ -25,3 +26,10 @@ def save(task: Task, ledger: Ledger, refusing: Refusing, checkpoint: Checkpoint,
             f"{dirty[-1].reason}. Mend the rows or the target, or raise the limit, and start the task again.",
             refusing(dirty),
         )
+
+
+def catch_up(ledger: Ledger, held: Checkpoint, saved: Checkpoint | None, epoch: int) -> None:
+    """What the target holds is newer where whoever wrote it died before it could save, or where the store was put back
+    to an older state: it is saved now, with the rows that were refused, before anything is written behind it."""
+    if saved is None or (held.position, held.done) != (saved.position, saved.done):
+        ledger.save(replace(held, epoch=epoch), held.refused, Tally(rows_dirty=len(held.refused)))

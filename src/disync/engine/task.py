@@ -29,7 +29,7 @@ from disync.engine.pace import Throttle
 from disync.engine.plan import Pipeline
 from disync.engine.replay import Replay
 from disync.engine.reunion import Reunion
-from disync.engine.saving import save
+from disync.engine.saving import catch_up, save
 from disync.engine.split_run import SplitRun
 from disync.model.connector import ChangeReader, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
@@ -315,15 +315,12 @@ class Run:
             raise
 
     def latest(self, held: Checkpoint | None, saved: Checkpoint | None) -> Checkpoint | None:
-        """Where to go on: what the target holds is newer where a run died before it could save, or where the store was
-        put back to an older state, and is saved now."""
+        """Where to go on: where the target is, if it keeps that."""
         if held is None:
             return saved
         if held.epoch > self.epoch:
             raise Fenced(f"Run {held.epoch} has written {held.split}; this is run {self.epoch}.", held.epoch)
-        if saved is None or (held.position, held.done) != (saved.position, saved.done):
-            caught_up = replace(held, epoch=self.epoch)
-            self._ledger.save(caught_up, held.refused, Tally(rows_dirty=len(held.refused)))
+        catch_up(self._ledger, held, saved, self.epoch)
         return held
 
     def _read(self, split: Split, sink: Sink, checkpoint: Checkpoint | None) -> None:

@@ -11,9 +11,11 @@ from pair import Pair
 from verifying import opened
 
 from disync.engine.helping import Helping, Sitting
-from disync.engine.ledger import Ledger
+from disync.engine.ledger import Ledger, Notebook
 from disync.engine.lending import Back, Returned, shapes_of
-from disync.model.run import Split
+from disync.model.data import Dirty
+from disync.model.errors import Unreachable
+from disync.model.run import Checkpoint, Split, Tally
 from waiting import until
 
 
@@ -72,6 +74,30 @@ def test_parts_are_read_into_the_target(pair: Pair) -> None:
     assert {each.back for each in given.returned} == {Back.DONE} and pair.equal()
     helping.stop(10)
     assert given.left.is_set() and not given.refused
+
+
+class Away(Notebook):
+    """A store that cannot be reached when rows have become durable."""
+
+    def save(self, checkpoint: Checkpoint, dirty: Sequence[Dirty], tally: Tally) -> int:
+        raise Unreachable("away")
+
+
+def test_rows_that_were_refused_when_a_helper_could_not_save_are_kept_by_the_next(pair: Pair) -> None:
+    """The target holds them until somebody writes behind them."""
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_1000")
+    first = seat(pair)
+    pair.select("ALTER TABLE t ADD CHECK (a <> 7)")
+    first.ledger_ = Away()
+    Helping("first", first).tend(free=True)
+    until(lambda: len(first.returned) == len(first.splits))
+    assert {each.back for each in first.returned} == {Back.FAILED}
+    second = seat(pair)
+    Helping("second", second).tend(free=True)
+    until(lambda: len(second.returned) == len(second.splits))
+    assert {each.back for each in second.returned} == {Back.DONE}
+    assert ['"a":7' in row.row.replace(" ", "") for row in pair.ledger.dirty] == [True]
+    assert all(pair.ledger.checkpoints()[split.id].done for split in second.splits)
 
 
 @pytest.mark.parametrize("statement", ["RENAME COLUMN a TO z", "ADD COLUMN z INT"])
