@@ -37,6 +37,7 @@ LATER = {
     "0013": ["omitted_column"],
     "0014": ["lending", "seat", "lent"],
     "0015": ["resource_group.tags"],
+    "0016": ["lending.mark"],
 }
 INDEXES = {"file_solution", "instance_worker", "instance_free"}
 """What each revision has brought: tables, indexes, and columns after a dot."""

@@ -16,15 +16,11 @@ from disync.model.run import Split
 from disync.store.instances import served
 from disync.store.schema import deployment, instance, lending, lent, load_split, seat
 
-_NONE = ""
-"""The split of the row that says what is lent: the mark of the run is its `reason`."""
-
 
 def open_(db: Connection, file_id: int, epoch: int, seats: int, mark: str) -> None:
     """The run of this epoch has so many seats for those who have its mark; earlier ones are gone."""
     close(db, file_id)
-    db.execute(insert(lending).values(file_id=file_id, epoch=epoch, seats=seats))
-    db.execute(insert(lent).values(file_id=file_id, split=_NONE, seat="", back="", reason=mark))
+    db.execute(insert(lending).values(file_id=file_id, epoch=epoch, seats=seats, mark=mark))
 
 
 def shut(db: Connection, file_id: int) -> None:
@@ -42,7 +38,7 @@ def seats(db: Connection, file_id: int) -> Sequence[Any]:
 
 
 def lent_out(db: Connection, file_id: int) -> Sequence[Any]:
-    return db.execute(select(lent).where(lent.c.file_id == file_id, lent.c.split != _NONE)).all()
+    return db.execute(select(lent).where(lent.c.file_id == file_id)).all()
 
 
 def take_back(db: Connection, file_id: int, splits: Collection[str], silent: Collection[str]) -> None:
@@ -85,8 +81,7 @@ def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> 
 def mark(db: Connection, file_id: int, epoch: int) -> str:
     """By which those know each other who read for the run of this epoch; "" where there is no such run."""
     mine = (lending.c.file_id == file_id) & (lending.c.epoch == epoch)
-    query = select(lent.c.reason).join(lending, lending.c.file_id == lent.c.file_id)
-    return db.execute(query.where(mine, lent.c.split == _NONE)).scalar_one_or_none() or ""
+    return db.execute(select(lending.c.mark).where(mine)).scalar_one_or_none() or ""
 
 
 def held(db: Connection, worker: str) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 from disync.model.errors import BadConfig
 from disync.store.database import Store
 
-HEAD = "0015"
+HEAD = "0016"
 
 
 def revision(store: Store) -> str | None:

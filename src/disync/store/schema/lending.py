@@ -7,12 +7,14 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 from disync.store.schema.shape import count, metadata, text
 
 # A run that wants help. `seats`: how many parts others may read at once; 0: nobody takes a seat any more.
+# `mark`: of its task, and of its tables as it knows them; who has others must not help.
 lending = Table(
     "lending",
     metadata,
     Column("file_id", ForeignKey("file.id"), primary_key=True),
     Column("epoch", Integer, nullable=False),
     Column("seats", Integer, nullable=False),
+    text("mark"),
 )
 
 # Who helps it: each seat reads one part at a time, and is its worker's for as long as a lease is.
@@ -27,8 +29,7 @@ seat = Table(
 )
 Index("seat_worker", seat.c.worker)
 
-# The parts that a seat has been given. `back`: what became of one, as `engine.lending.Back`; "" while it is lent. The
-# row whose split is "" has the mark of the run as its `reason`: of its task, and of its tables as it knows them.
+# The parts that a seat has been given. `back`: what became of one, as `engine.lending.Back`; "" while it is lent.
 lent = Table(
     "lent",
     metadata,
