@@ -91,6 +91,19 @@ def test_every_page_opens_without_an_error_and_nothing_leaves_the_machine(visit:
     assert visit.wrong == [], "\n".join(visit.wrong)
 
 
+@pytest.mark.parametrize("visit", ["narrow"], indirect=True)
+def test_the_link_of_the_page_that_is_shown_is_in_sight_on_a_narrow_screen(visit: Visit) -> None:
+    page = visit.sign_in()
+    link = page.locator("header.bar nav a", has_text="Audit log")
+    expect(link).not_to_be_in_viewport(ratio=0.9)
+    visit.open("audit")
+    expect(link).to_have_attribute("aria-current", "page")
+    expect(link).to_be_in_viewport(ratio=0.99)
+    visit.open("")
+    expect(page.locator("header.bar nav a", has_text="Tasks")).to_be_in_viewport(ratio=0.99)
+    assert visit.wrong == [], "\n".join(visit.wrong)
+
+
 def test_the_language_is_switched_and_kept(visit: Visit) -> None:
     page = visit.sign_in()
     page.get_by_role("button", name="中文").click()

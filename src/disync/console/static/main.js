@@ -2,7 +2,7 @@
 import { Component, html, render, useEffect, useState } from './vendor/preact.js';
 import { call, catalogue, onEnd, session, signOut } from './core/api.js';
 import { language, setLanguage, t } from './core/i18n.js';
-import { Here } from './core/hooks.js';
+import { Here, useCurrentInSight } from './core/hooks.js';
 import { Link, navigate, useRoute } from './core/router.js';
 import { complain, Toasts } from './parts/dialog.js';
 import { FaultNote } from './parts/show.js';
@@ -56,10 +56,11 @@ function Page({ route }) {
 function Navigation({ here, route, onOut }) {
   const name = route.parts[0] === 'tasks' || route.parts[0] === 'new' ? '' : route.parts[0] || '';
   const pages = Object.entries(PAGES).filter(([, page]) => page.title && here.served(page.needs));
+  const strip = useCurrentInSight(name);
   return html`<header class="bar">
     <a class="skip" href="#page">${t('skip')}</a>
     <span class="brand"><img src="/console/static/icon.svg" alt="" width="22" height="22" />DISync</span>
-    <nav aria-label=${t('nav')}>${pages.map(([key, page]) => html`<${Link} to=${key}
+    <nav ref=${strip} aria-label=${t('nav')}>${pages.map(([key, page]) => html`<${Link} to=${key}
       aria-current=${key === name ? 'page' : undefined}>${t(page.title)}<//>`)}</nav>
     <span class="where">
       <select aria-label=${t('workspace')} value=${String(here.workspace)} onChange=${(event) => here.setWorkspace(Number(event.target.value))}>

@@ -45,6 +45,19 @@ export function usePoll(ask, ms, deps) {
   return { ...state, again: look };
 }
 
+/** For a strip of links that is narrower than they are: the link of the page that is shown is scrolled into sight. */
+export function useCurrentInSight(current) {
+  const strip = useRef(null);
+  useEffect(() => {
+    const link = strip.current?.querySelector('[aria-current]');
+    if (!link) return;
+    const [own, its] = [strip.current.getBoundingClientRect(), link.getBoundingClientRect()];
+    if (its.left < own.left) strip.current.scrollLeft -= own.left - its.left;
+    else if (its.right > own.right) strip.current.scrollLeft += its.right - own.right;
+  }, [current]);
+  return strip;
+}
+
 const SETTLED = 500;
 
 /** A value that is being typed, once it has stood for half a second: what is asked of other systems waits for that. */
