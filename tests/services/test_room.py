@@ -48,12 +48,16 @@ def test_what_does_not_fit_waits_until_there_is_room_and_smaller_ones_pass_it_by
     assert (task := roomy.claim("w")) is not None and task.id in large
 
 
-def test_a_task_that_is_larger_than_any_room_is_never_taken(
+def test_a_task_that_is_larger_than_any_room_is_never_taken_and_told_what_it_asks_for(
     services: Services,  # noqa: F811
     roomy: StoreDispatch,
 ) -> None:
-    begun(services, "huge", 3.5)
+    huge = begun(services, "huge", 3.5)
     assert roomy.claim("w") is None
+    with services.store.write() as db:
+        db.execute(update(instance).values(started_ms=now_ms() - 7000))
+    _, _, message = services.instances.info(ROOT, 10000, huge)
+    assert message is not None and "start one that has room for its 3.5 CU (DISYNC_WORKER_ROOM)" in message
     assert StoreDispatch(services.store, _no_sources).claim("w") is not None, "who has no limit takes it"
 
 

@@ -29,10 +29,13 @@ def reason(db: Connection, row: Any) -> str | None:
         return None
     group = group_of(db, row.file_id)
     what = f"No worker of the resource group {group} has taken this task for {waited // 1000} s"
+    deployed = deployments.get(db, row.file_id)
+    cu = (deployed.cu if deployed is not None else None) or instances.LEAST_CU
     if any(each.group == group for each in instances.carried(db, now_ms())):
-        cu = deployments.get(db, row.file_id).cu or instances.LEAST_CU
         return (
             f"{what}: it takes {cu:g} CU, and those that are there may have no room for it beside what they run. Start "
             f"another one (disync worker --group {group}), give them more room (DISYNC_WORKER_ROOM), or stop a task."
         )
-    return f"{what}: start one (disync worker --group {group}), or move the task to another group."
+    # Workers that carry nothing are not known: some may be there, and all of them too small.
+    size = f" that has room for its {cu:g} CU (DISYNC_WORKER_ROOM)" if cu > instances.LEAST_CU else ""
+    return f"{what}: start one{size} (disync worker --group {group}), or move the task to another group."
