@@ -87,6 +87,7 @@ def _show(api: Any, file_id: int, kind: str = "DI_REALTIME") -> None:
 def _farewell(place: Place, file_id: int) -> None:
     pids = " ".join(map(str, process.pids(place.home)))
     say(f"DISync and both databases go on. Stop them with: kill {pids}")
+    say(f"Look at them at {place.endpoint}/console: AccessKey ID {place.key_id}, AccessKey Secret {place.secret}")
     say("Call it next:")
     environment = {
         "DISYNC_ACCESS_KEY_ID": place.key_id,
