@@ -15,7 +15,8 @@ export function Chart({ title, times, values, show, from, to }) {
     const axis = { stroke: colour('--faint'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
     const options = {
       width: box.current.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false },
-      scales: { y: { range: (_, least, most) => [0, Math.max(most, 1)] } },
+      // Not less than 4: marks between 0 and 1 would be rounded to the same few figures.
+      scales: { y: { range: (_, least, most) => [0, Math.max(most, 4)] } },
       axes: [{ ...axis, size: 26, space: 70, values: (_, marks, _axis, _space, step) => marks.map((mark) => clock(mark, step < 60)) }, { ...axis, size: 70, values: (_, marks) => marks.map((mark) => show(mark)) }],
       series: [{}, { stroke: colour('--accent'), width: 2, fill: colour('--wash'), spanGaps: false, points: { show: false } }],
     };
