@@ -106,7 +106,7 @@ class SplitRun:
             with self._told():
                 self._sink.write(mapped)
         self._pace.wrote(batch.count, batch.size)
-        self._tally += Tally(rows_read=batch.count, bytes_read=batch.size, rows_written=mapped.count)
+        self._tally += Tally(rows_read=batch.changes, bytes_read=batch.size, rows_written=mapped.changes)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -81,6 +81,11 @@ class Batch:
         return self.rows.count if isinstance(self.rows, Encoded) else self.rows.num_rows
 
     @property
+    def changes(self) -> int:
+        """Rows as people count them: an update is one, though it may have two, the row as it was and as it is."""
+        return self.count - (self.ops.count(b"B") if self.ops is not None else 0)
+
+    @property
     def size(self) -> int:
         """Bytes held, near enough to pace by."""
         if isinstance(self.rows, Encoded):

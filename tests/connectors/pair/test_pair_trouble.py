@@ -82,3 +82,15 @@ def test_a_target_that_takes_no_row_stops_a_task_that_allows_few(pair: Pair) -> 
     with pair.task(pair.code("t"), dirty=10) as running:
         running.settle()
         assert pair.equal()
+
+
+def test_an_update_counts_as_one_row(pair: Pair, full: None) -> None:
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t VALUES (1, 1), (2, 2)")
+    with pair.task(pair.code("t")) as running:
+        running.settle()
+        before = pair.ledger.tally
+        pair.sql("UPDATE t SET v = 5", "DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (3, 3)")
+        running.settle()
+        after = pair.ledger.tally
+    counted = (after.rows_read - before.rows_read, after.rows_written - before.rows_written)
+    assert (before.rows_read, counted) == (2, (4, 4))
