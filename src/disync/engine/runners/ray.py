@@ -242,9 +242,12 @@ def _probe(address: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    detail = [line for line in lines if "Worker exit detail:" in line]
-    return (detail or lines or [type(error).__name__])[-1][-500:]
+    """What Ray says of the process that ended, without what it guesses of the reasons; else its last line."""
+    text = str(error)
+    _, _, detail = text.partition("Worker exit detail:")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = " ".join(detail.split()).partition(" There are some potential root causes")[0]
+    return (told or (lines or [type(error).__name__])[-1])[:500]
 
 
 def _first(error: Exception) -> str:
