@@ -24,7 +24,7 @@ ROUNDS = 3
 ROWS = 4_000_000
 SHARE = 0.1
 """Of a core."""
-TABLES, EACH = 5_000, 100
+TABLES, EACH = 2_000, 100
 _CHANNELS = 8
 _SCHEMA = "spread"
 _SMALL = "CREATE TABLE {} (id bigint PRIMARY KEY, name varchar(32) NOT NULL, amount decimal(12,2) NOT NULL)"

@@ -87,7 +87,8 @@ class Reunion:
         return self._fanned(lead, latest, wanted, {mark.split for mark in live if mark.position == latest.position})
 
     def _open(self, split: str) -> Sink:
-        self._sinks[split] = sink = self._pipeline.writer.open(replace(self._stream, id=split))
+        lead = self._stream.id if split != self._stream.id else ""
+        self._sinks[split] = sink = self._pipeline.writer.open(replace(self._stream, id=split, lead=lead))
         return sink
 
     def _others(self, lead: Sink, at: Checkpoint, wanted: int) -> Iterator[Checkpoint]:

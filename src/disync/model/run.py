@@ -21,7 +21,8 @@ class Split:
 
     Tables may come to a task whose log is being followed. Until they have caught up they have a stream of their own:
     `stream` of a bounded split is the id of the one that follows its table ("": the source's own). An endless split
-    tells of `tables` alone (None: all that are selected), and never of those `without`; it ends behind `until`.
+    tells of `tables` alone (None: all that are selected), and never of those `without`; it ends behind `until`. Where
+    several sinks take one stream, `lead` is the id of the first, for all others: who has that one has them all.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Split:
     tables: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
     until: Position | None = None
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -383,3 +383,27 @@ def test_two_tasks_in_one_schema(place: Place) -> None:
     flush(two, "2", epoch=7)
     again = place.sink(PEOPLE, owner="one").last()
     assert again is not None and (again.position, again.epoch) == ("1", 1)
+
+
+def test_who_was_replaced_makes_no_further_sink_of_a_stream(place: Place) -> None:
+    """The newer run has looked for them before, and would not know of it."""
+    place.writer().prepare([PEOPLE])
+    stream = Split("log", PEOPLE, endless=True)
+    parts = [replace(stream, id=f"log/{number}", lead="log") for number in (1, 2)]
+    old, new = place.writer(), place.writer()
+    old.open(stream).flush(Checkpoint("log", Position("5"), 1))
+    there = old.open(parts[0])
+    there.flush(Checkpoint("log/1", Position("5"), 1))
+    late = old.open(parts[1])
+    lead = new.open(stream)
+    lead.flush(Checkpoint("log", Position("5"), 2))
+    assert lead.parts() == ["log/1"]
+    with pytest.raises(Fenced, match="Run 2 writes log now; this is run 1"):
+        late.flush(Checkpoint("log/2", Position("5"), 1))
+    new.open(parts[0]).flush(Checkpoint("log/1", Position("6"), 2, done=True))
+    ended = old.open(parts[0])
+    with pytest.raises(Fenced):
+        ended.flush(Checkpoint("log/1", Position("5"), 1))
+    assert lead.parts() == []
+    new.open(parts[1]).flush(Checkpoint("log/2", Position("6"), 2))
+    assert lead.parts() == ["log/2"]

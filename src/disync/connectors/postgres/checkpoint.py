@@ -118,6 +118,15 @@ def keep(connection: Connection, schema: str, task: str, split: str, seen: Held 
         raise Unreachable(f"Another run has written {split} since this one looked; it starts again from there.")
 
 
+def require_lead(connection: Connection, schema: str, task: str, lead: str, epoch: int) -> None:
+    """Keep the row of a stream's first sink locked until the transaction ends. Fenced where a newer run has it: it has
+    looked for the others already, and does not know of one that came after that."""
+    held = read(connection, schema, task, lead, lock=True)
+    if held is not None and held.checkpoint.epoch > epoch:
+        newer = held.checkpoint.epoch
+        raise Fenced(f"Run {newer} writes {lead} now; this is run {epoch}.", newer)
+
+
 def refuse(connection: Connection, schema: str, task: str, checkpoint: Checkpoint) -> None:
     """Keep the checkpoint's refused rows in its row, which this transaction has claimed."""
     if checkpoint.refused:
