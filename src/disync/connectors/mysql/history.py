@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -73,12 +73,8 @@ class History:
     def told(self, place: Place, renamed: bool) -> frozenset[Name]:
         """The selected tables whose every row the log tells behind `place`: made since, or, where tables that are
         `renamed` are followed, renamed from such or from one that was selected already."""
-        now, _ = self.now()
         found: set[Name] = set()
-        folded = self.folds()
-        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
-            query = events.query(step.event)
-            statement = ddl.parse(query.statement, query.database, folded)
+        for statement in self._statements(place):
             if statement.verb == "CREATE":
                 found.update(name for name in statement.tables if self.selection.holds(*name))
             for old, new in statement.renames if renamed else ():
@@ -90,16 +86,20 @@ class History:
 
     def renamed(self, place: Place) -> frozenset[Name]:
         """The selected tables, by the names that they have now, of which a column was renamed behind `place`."""
-        now, _ = self.now()
         found: set[Name] = set()
-        folded = self.folds()
-        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
-            query = events.query(step.event)
-            statement = ddl.parse(query.statement, query.database, folded)
+        for statement in self._statements(place):
             if ddl.renames_columns(statement):
                 found.update(statement.tables)
             found.update(new for old, new in statement.renames if old in found)
         return frozenset(name for name in found if self.selection.holds(*name))
+
+    def _statements(self, place: Place) -> Iterator[ddl.Statement]:
+        """What the log has behind `place`, up to now, that is no change of a row."""
+        now, _ = self.now()
+        folded = self.folds()
+        for step in Logs(self.sessions).walk(place.file, place.at, (now.file, now.at), _STATEMENTS):
+            query = events.query(step.event)
+            yield ddl.parse(query.statement, query.database, folded)
 
     def is_other(self, place: Name) -> bool:
         """Whether there is something of this name that is no table (MariaDB logs sequences as if they were)."""
