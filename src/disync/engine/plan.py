@@ -25,6 +25,10 @@ an upper bound. Each reads ahead, so that two keep two cores busy; a third would
 FEW = 5_000
 """Rows: for fewer, to make their table's key afterwards takes longer than to keep it from the first row on."""
 
+PARTS_A_CHANNEL = 4
+"""Into so many a load is cut that other workers may help with: who comes later finds something left to read, and who is
+slower holds up the others less."""
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -90,7 +94,8 @@ class Pipeline:
         """The bounded splits of a task that begins: what is there now. None for one that only follows a log."""
         if isinstance(self.reader, ChangeReader) and not self.loads:
             return []
-        return [split for split in self.reader.split(self.parallel) if split.table.name not in self.without]
+        want = self.parallel * (PARTS_A_CHANNEL if self.lends and self.parallel > 1 else 1)
+        return [split for split in self.reader.split(want) if split.table.name not in self.without]
 
     def streams(self, load: Sequence[Split]) -> list[Split]:
         """The streams there are now, each to be read after its part of `load`; more may be there the next time this is

@@ -62,7 +62,7 @@ def _apply(target: dict[int, str], events: list[Any]) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_c01_c05_load_and_changes_meet(database: Database, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "SMALL_ROWS", 0)
+    monkeypatch.setattr(chunks, "LEAST_ROWS", 1)
     monkeypatch.setattr("disync.connectors.mysql.pages.PAGE_ROWS", 150)
     database.run("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30))")
     database.run(f"INSERT INTO t SELECT seq * 2, 'first' FROM seq_0_to_{ROWS - 1}", "ANALYZE TABLE t")

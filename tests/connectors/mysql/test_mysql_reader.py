@@ -179,7 +179,7 @@ def test_a_missing_table_and_missing_rights_are_named(database: Database) -> Non
 
 def _cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables are cut, too, and pages end inside of ranges."""
-    monkeypatch.setattr(chunks, "SMALL_ROWS", 0)
+    monkeypatch.setattr(chunks, "LEAST_ROWS", 1)
     monkeypatch.setattr("disync.connectors.mysql.pages.PAGE_ROWS", 130)
 
 

@@ -26,7 +26,7 @@ FILL = f"INSERT INTO t SELECT seq * 2, 'first' FROM seq_0_to_{ROWS - 1}"
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "SMALL_ROWS", 0)
+    monkeypatch.setattr(chunks, "LEAST_ROWS", 1)
     monkeypatch.setattr("disync.connectors.mysql.pages.PAGE_ROWS", 150)
 
 

@@ -17,12 +17,12 @@ from disync.connectors.mysql.types import INTEGERS
 from disync.model.errors import BadConfig
 from disync.model.run import Split
 
-SMALL_ROWS = 50_000
-"""A table that is estimated smaller is not cut: a split costs more than it brings."""
+LEAST_ROWS = 25_000
+"""No table is cut into pieces that are estimated smaller than this: a split costs more than it brings."""
 
-PIECE_ROWS = 500_000
-"""And of a larger one no piece is estimated larger than this, however few are wanted: whoever reads beside others is
-done when they are, and what a crash of another worker gives back is little."""
+MOST_ROWS = 500_000
+"""Nor is a piece estimated larger than this, however few are wanted: whoever reads beside others is done when they are,
+and what a crash of another worker gives back is little."""
 
 Edge = tuple[bytes, ...]
 """Values of the first columns of a key, as the server writes them."""
@@ -58,7 +58,7 @@ def split(session: Session, shapes: Sequence[Shape], want: int) -> list[Split]:
     even = -(-want // max(1, len(shapes)))
     found: list[Split] = []
     for shape in shapes:
-        share = max(1, even, -(-shape.rows // PIECE_ROWS))
+        share = max(1, min(even, shape.rows // LEAST_ROWS), -(-shape.rows // MOST_ROWS))
         edges = _edges(session, shape, share) if share > 1 and shape.keys else []
         limits: list[Edge | None] = [None, *edges, None]
         pieces = [(low, high) for low, high in pairwise(limits)]
@@ -98,8 +98,6 @@ def _split(shape: Shape, at: float, low: Edge | None, high: Edge | None) -> Spli
 
 
 def _edges(session: Session, shape: Shape, share: int) -> list[Edge]:
-    if shape.rows < SMALL_ROWS:
-        return []
     first = shape.keys[0]
     if first.type in INTEGERS:
         return _even(session, shape, share)
