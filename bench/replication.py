@@ -20,7 +20,7 @@ from servers import Service, disync
 WORKSPACE = 10000
 _LOOK_SECONDS = 0.02
 _STATE_SECONDS = 1.0
-_DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split !~ '^binlog(/|$)'"
+_DONE = "SELECT count(*) >= {} AND bool_and(done) FROM disync_checkpoint WHERE split !~ '^(binlog(/|$)|$)'"
 """Every table is at least one split."""
 _PLACES = "SELECT count(DISTINCT position) FROM disync_checkpoint WHERE split ~ '^binlog(/|$)' AND NOT done"
 _KEYED = """

@@ -398,6 +398,27 @@ def test_c16_a_column_that_gets_another_name_while_ranges_are_read(
     assert both.equal(columns="id, z, b")
 
 
+@pytest.mark.parametrize("page", [1, 3, 8, 20])
+@pytest.mark.parametrize("added", ["ADD a INT", "ADD a INT FIRST"])
+def test_c16_a_column_that_comes_under_the_name_of_another_while_ranges_are_read(
+    both: Pair, monkeypatch: pytest.MonkeyPatch, page: int, added: str
+) -> None:
+    """What is read of it from then on is not what the column of that name was in the target."""
+    both.plain.prepare_threshold = None
+    both.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)", "INSERT INTO t SELECT seq, 1, 2 FROM seq_1_to_3000")
+    both.sql("ANALYZE TABLE t")
+    swap = f"ALTER TABLE t CHANGE a z INT, {added}"
+    _before_page(monkeypatch, page, lambda: both.sql(swap, "UPDATE t SET a = 7 WHERE id % 5 = 0"))
+    for _ in range(3):
+        with both.task(both.code("t"), ddl=ALL) as running:
+            try:
+                running.settle()
+                break
+            except Unreachable:
+                running.fails()
+    assert both.equal(columns="id, a, b, z")
+
+
 def test_c18_a_table_without_a_key_is_refused_or_appended(pair: Pair) -> None:
     pair.sql("CREATE TABLE t (a INT, b INT)", "INSERT INTO t SELECT seq % 3, 1 FROM seq_1_to_500")
     with pair.task(pair.code("t")) as running:

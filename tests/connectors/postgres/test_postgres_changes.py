@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 import struct
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
-from disync.model.data import Batch, Column, Dirty, Encoded, Position, Table
+from disync.model.data import Batch, Column, Dirty, Encoded, Position, SchemaChange, Table
 from disync.model.errors import BadConfig, Fenced, Unreachable
 from disync.model.run import Checkpoint, Split
 from disync.model.types import Kind
 from disync.native import pgcopy
+from waiting import until
 
 PAIR = Table(
     "pair",
@@ -134,7 +137,55 @@ def test_c92_an_older_run_changes_nothing_any_more(place: Place) -> None:
     with pytest.raises(Fenced):
         flush(old, "1", epoch=1)
     assert place.rows() == [(1, "new")]
-    assert place.run("SELECT position, epoch FROM disync_checkpoint") == [("9", 2)]
+    assert place.run("SELECT position, epoch FROM disync_checkpoint WHERE split <> ''") == [("9", 2)]
+
+
+def test_c92_an_earlier_beginning_of_a_task_changes_nothing_any_more(place: Place) -> None:
+    """Its checkpoints are others', so that neither positions nor epochs tell."""
+    parts = {"has flushed": "log", "has not": "part 1", "alters": "part 2"}
+    old = {what: place.sink(PEOPLE, split=split, owner="here/7/3") for what, split in parts.items()}
+    for what in ("has flushed", "alters"):
+        old[what].write(changes(("I", (len(what), what))))
+        flush(old[what], "1", epoch=4, split=parts[what])
+    others = [
+        place.sink(PEOPLE, split=owner, owner=owner) for owner in ("here/71/1", "here/7/other", "other", "here/6/9")
+    ]
+    place.sink(PEOPLE, owner="here/7/10")
+    for what in ("has flushed", "has not"):
+        old[what].write(changes(("I", (99, "from the past"))))
+        with pytest.raises(Fenced, match="begun anew"):
+            flush(old[what], "2", epoch=4, split=parts[what])
+    with pytest.raises(Unreachable):
+        old["alters"].alter(SchemaChange(PEOPLE, PEOPLE, "TRUNCATETABLE", "TRUNCATE people", Position("2")))
+    again = place.writer(owner="here/7/3").open(Split("log", PEOPLE))
+    with pytest.raises(Fenced, match="begun anew"):
+        flush(again, "2", epoch=5)
+    assert place.rows() == [(6, "alters"), (11, "has flushed")]
+    for key, sink in enumerate(others):
+        sink.write(changes(("I", (20 + key, "goes on"))))
+        flush(sink, "1", split="log")
+    assert len(place.rows()) == 2 + len(others)
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_c92_what_an_earlier_beginning_just_commits_comes_before_the_later_one(place: Place, flushed: bool) -> None:
+    sink = place.sink(PEOPLE, owner="here/7/1")
+    if flushed:
+        flush(sink)
+    with psycopg.connect(place.url) as lock:
+        lock.execute("LOCK TABLE people IN EXCLUSIVE MODE")
+        sink.write(changes(("I", (1, "late"))))
+        committing = threading.Thread(target=flush, args=(sink, "2"))
+        committing.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        until(lambda: place.run(waits) == [(1,)])
+        beginning = threading.Thread(target=place.writer(owner="here/7/2").prepare, args=([PEOPLE],))
+        beginning.start()
+        until(lambda: place.run(waits) == [(2,)])
+        assert beginning.is_alive()
+    beginning.join(20)
+    assert not beginning.is_alive() and place.rows() == [(1, "late")]
+    committing.join(20)
 
 
 def test_c92_a_run_that_was_overtaken_by_its_dying_elder_starts_again(place: Place) -> None:

@@ -120,10 +120,12 @@ class MySQLReader(Reader):
             pages = Pages(session, shape, range_, split.format == pgcopy.FORMAT)
             if not shape.keys:
                 yield from pages.rows_without_key(self.batch_rows)
+                _require_unaltered(session, shape)
                 return
             last = key_of(after) if after else None
             while not self.closed.is_set():
                 yield from pages.rows_after(last, self.batch_rows)
+                _require_unaltered(session, shape)
                 last = pages.last
                 if pages.short:
                     return
@@ -165,10 +167,23 @@ def _require_key(shape: Shape, range_: chunks.Range, after: Position | None) -> 
 
 
 def _as_planned(shape: Shape, table: Table) -> Shape:
-    """The columns that a load was planned with, though more have come: the log will tell of those."""
-    now = dict(zip(shape.table.columns, shape.natives, strict=True))
+    """The columns that a load was planned with, though more have come at the end: the log will tell of those."""
     if not table.columns or table.columns == shape.table.columns:
         return shape
-    if table.keys != shape.table.keys or not all(column in now for column in table.columns):
-        raise Unreachable(f"Table {shape.database}.{shape.name} was altered since the load was planned.")
-    return replace(shape, table=table, natives=tuple(now[column] for column in table.columns))
+    planned = len(table.columns)
+    if table.keys != shape.table.keys or table.columns != shape.table.columns[:planned]:
+        raise _altered(shape)
+    return replace(shape, table=table, natives=shape.natives[:planned])
+
+
+def _require_unaltered(session: Session, shape: Shape) -> None:
+    """A page names the columns that it reads, and one of them may since be another one that has taken its name. That a
+    table is gone says nothing about what was read of it."""
+    now = schema.column_names(session, shape.place)
+    if now and now[: len(shape.natives)] != [native.name for native in shape.natives]:
+        raise _altered(shape)
+
+
+def _altered(shape: Shape) -> Unreachable:
+    """The next run sees what became of the table, and whether what was read of it counts."""
+    return Unreachable(f"Table {shape.database}.{shape.name} was altered since its load was planned.")

@@ -84,6 +84,11 @@ def look(session: Session, selection: Selection, tables: Iterable[Table]) -> Ite
             yield Seen(shape.table, {native.name: native.full for native in shape.natives})
 
 
+def column_names(session: Session, place: Name) -> list[str]:
+    """Of one table, in their order; none if it is not there."""
+    return [_text(row[2]) for row in session.query(sql.columns_of([place[0]], place[1]))]
+
+
 def measures(session: Session, places: Sequence[Name]) -> dict[Name, Measured]:
     """Of some tables of any database: two questions, however many tables there are."""
     indexes = _grouped(session.query(sql.keys_among(places)))

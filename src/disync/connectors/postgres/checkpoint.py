@@ -41,6 +41,23 @@ ON CONFLICT (task, split) DO UPDATE SET position = EXCLUDED.position, epoch = EX
 WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 AND held.done = $9 RETURNING 1
 """
 
+_MARK = """
+INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, '', '', $2, true, 0, now())
+ON CONFLICT (task, split) DO UPDATE SET epoch = greatest(held.epoch, EXCLUDED.epoch), updated = EXCLUDED.updated
+"""
+_CLOSE = """
+UPDATE {} SET epoch = $2
+WHERE epoch < $2 AND left(task, length($1::text)) = $1::text
+  AND CASE WHEN substr(task, length($1::text) + 1) ~ '^[0-9]+$'
+      THEN substr(task, length($1::text) + 1)::numeric < $3 ELSE false END
+"""
+_LATEST = "SELECT epoch FROM {} WHERE task = $1 AND split = '' FOR SHARE"
+
+_CLOSED = 2**62
+"""An epoch that no run has: of what an earlier beginning of a task has written."""
+
+_ANEW = "The task has begun anew since this run began."
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -70,8 +87,20 @@ def create(connection: Connection, schema: str) -> None:
     connection.rollback()
 
 
+def begin(connection: Connection, schema: str, task: str) -> None:
+    """The tables are ready: from now on the task goes on here. Whoever still has it from an earlier beginning is shut
+    out, such as a worker that stands still with rows in its hands; what it just commits is waited for. Commits."""
+    held = relation(schema)
+    if (beginning := _beginning(task)) is not None:
+        name, number = beginning
+        connection.execute(_MARK.format(held).encode(), (name, number))
+        connection.execute(_CLOSE.format(held).encode(), (f"{name}/", _CLOSED, number))
+    connection.execute(_MARK.format(held).encode(), (task, 0))
+    connection.commit()
+
+
 def goes_on(connection: Connection, schema: str, task: str) -> bool:
-    """Whether this task has written here before."""
+    """Whether this task has begun here before."""
     query = f"SELECT 1 FROM {relation(schema)} WHERE task = $1 LIMIT 1".encode()
     found = connection.execute(query, (task,)).fetchone() is not None
     connection.rollback()
@@ -123,8 +152,7 @@ def require_lead(connection: Connection, schema: str, task: str, lead: str, epoc
     looked for the others already, and does not know of one that came after that."""
     held = read(connection, schema, task, lead, lock=True)
     if held is not None and held.checkpoint.epoch > epoch:
-        newer = held.checkpoint.epoch
-        raise Fenced(f"Run {newer} writes {lead} now; this is run {epoch}.", newer)
+        raise _fenced(lead, held.checkpoint.epoch, epoch)
 
 
 def refuse(connection: Connection, schema: str, task: str, checkpoint: Checkpoint) -> None:
@@ -144,12 +172,34 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
     one was still at work after we had looked.
     """
     cp, before = new.checkpoint, seen.checkpoint if seen else None
+    if before is None:
+        _require_latest(connection, schema, task)
     values = (task, cp.split, cp.position, cp.epoch, cp.done, new.sequence)
     expected = (before.position, before.epoch, before.done) if before else (None, None, None)
     if connection.execute(_CLAIM.format(relation(schema)).encode(), (*values, *expected)).fetchone():
         return
     held = read(connection, schema, task, cp.split)
     if held is not None and held.checkpoint.epoch > cp.epoch:
-        newer = held.checkpoint.epoch
-        raise Fenced(f"Run {newer} writes {cp.split} now; this is run {cp.epoch}.", newer)
+        raise _fenced(cp.split, held.checkpoint.epoch, cp.epoch)
     raise Unreachable(f"Another run has written {cp.split} since this one looked; it starts again from there.")
+
+
+def _require_latest(connection: Connection, schema: str, task: str) -> None:
+    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see this one's
+    first. Fenced where one has come."""
+    if (beginning := _beginning(task)) is None:
+        return
+    name, number = beginning
+    row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
+    if row is not None and row[0] > number:
+        raise Fenced(_ANEW)
+
+
+def _beginning(task: str) -> tuple[str, int] | None:
+    """The name of a task without its beginning, and that; None where beginnings are not numbered."""
+    name, _, number = task.rpartition("/")
+    return (name, int(number)) if name and number.isdecimal() else None
+
+
+def _fenced(split: str, newer: int, epoch: int) -> Fenced:
+    return Fenced(_ANEW) if newer == _CLOSED else Fenced(f"Run {newer} writes {split} now; this is run {epoch}.", newer)

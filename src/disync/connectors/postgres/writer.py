@@ -109,6 +109,8 @@ class PostgresWriter(Writer):
                 for wish in waiting:
                     late_key.put(connection, wish.relation, wish.primary)
                 waiting = []
+            if not goes_on:
+                checkpoints.begin(connection, destination.schema, destination.owner)
             return [wish.table for wish in (*waiting, *made) if wish.keyless]
 
     def foresee(self, table: Table) -> Outlook:
