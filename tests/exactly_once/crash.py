@@ -46,8 +46,10 @@ class Strike:
 class Gate:
     """Everything one run calls passes here. Once it is dead nothing passes: a process that was killed calls nothing."""
 
-    def __init__(self, journal: Journal, name: str, saved: set[Position]) -> None:
+    def __init__(self, journal: Journal, name: str, saved: set[Position], dismisses: bool = True) -> None:
         self._journal, self._name = journal, name
+        self.dismisses = dismisses
+        """Whether this run ends the sessions of those before it; else only their epochs hold them back."""
         self.saved = saved
         """Positions that the ledger of the task has ever been given and has kept."""
         self._strike: Strike | None = None
@@ -127,7 +129,13 @@ def gated(pipeline: Pipeline, gate: Gate) -> Pipeline:
     return replace(
         pipeline,
         reader=_behind(gate, contract, reader, **replaced),
-        writer=_behind(gate, Writer, writer, open=lambda split: _behind(gate, Sink, writer.open(split))),
+        writer=_behind(
+            gate,
+            Writer,
+            writer,
+            open=lambda split: _behind(gate, Sink, writer.open(split)),
+            dismiss=writer.dismiss if gate.dismisses else lambda helpers: None,
+        ),
     )
 
 

@@ -73,7 +73,8 @@ class Hosted:
 
 class Host:
     """`dead`: called whenever a run has died and nothing of it is at work any more. `writers`: how many sessions write
-    the log, run after run, as if the task had been deployed anew each time; none: as it says itself."""
+    the log, run after run, as if the task had been deployed anew each time; none: as it says itself. `dismisses`: as of
+    a Gate."""
 
     def __init__(
         self,
@@ -83,12 +84,14 @@ class Host:
         journal: Journal,
         dead: Callable[[Task], None],
         writers: Sequence[int] = (),
+        dismisses: bool = True,
     ) -> None:
         self._house, self._task_id = house, task_id
         self._journal = journal
         self._part = part
         self._dead = dead
         self._writers = writers
+        self._dismisses = dismisses
         self._saved: set[Position] = set()
         self._over = threading.Event()
         self._strike: Strike | None = None
@@ -185,7 +188,7 @@ class Host:
     def _host(self, task: Task) -> None:
         if self._writers:
             task = written_by(task, self._writers[task.epoch % len(self._writers)])
-        gate = Gate(self._journal, f"run {task.epoch}", self._saved)
+        gate = Gate(self._journal, f"run {task.epoch}", self._saved, self._dismisses)
         pipeline = self._part.pipeline(plan(task), gate)
         run = self._part.run(pipeline, task, self._part.ledger(self._house.dispatch.ledger(task), gate), Held())
         self.task = task

@@ -57,7 +57,7 @@ class Scenario:
     `appends`: every change becomes a row of the target, and tables do not change. `keyless`: one of the tables has no
     key; its rows change only where they are appended. `writers`: sessions that write the log, run after run;
     `in_turn`: they never flush side by side, so that whoever dies at a flush leaves them apart. `small`: the tables
-    are taken for such as have their key from the first row on."""
+    are taken for such as have their key from the first row on. `dismisses`: as of a Gate."""
 
     seed: int
     blows: tuple[Blow, ...]
@@ -70,6 +70,7 @@ class Scenario:
     in_turn: bool = False
     small: bool = False
     keyless: bool = False
+    dismisses: bool = True
 
     def __str__(self) -> str:
         sizes = f"flush {self.flush_rows}, read {self.read_rows}, write {self.write_rows}"
@@ -77,6 +78,7 @@ class Scenario:
         if max(self.writers) > 1:
             mode += f"; {' then '.join(map(str, self.writers))} writers{' in turn' if self.in_turn else ''}"
         mode += "; a table without a key" if self.keyless else ""
+        mode += "" if self.dismisses else "; sessions of earlier runs live on"
         return f"seed {self.seed}: {', then '.join(map(str, self.blows))}; {sizes}{mode}"
 
 
@@ -92,11 +94,13 @@ def of(seed: int) -> Scenario:
     )
     appends = chance.random() < 0.15 and not any(blow.where.endswith(("alter", "keyed")) for blow in scenario.blows)
     if appends:
-        return replace(scenario, appends=True, alters=False, keyless=chance.random() < 0.6)
+        keyless, dismisses = chance.random() < 0.6, chance.random() < 0.5
+        return replace(scenario, appends=True, alters=False, keyless=keyless, dismisses=dismisses)
     writers = chance.choice(WRITERS) if chance.random() < 0.4 else (1,)
     in_turn, keyless = chance.random() < 0.5, chance.random() < 0.35
     small = chance.random() < 0.3 and not any(blow.where.endswith("keyed") for blow in scenario.blows)
-    return replace(scenario, writers=writers, in_turn=in_turn, keyless=keyless, small=small)
+    dismisses = chance.random() < 0.5
+    return replace(scenario, writers=writers, in_turn=in_turn, keyless=keyless, small=small, dismisses=dismisses)
 
 
 def _nth(blow: Blow, chance: random.Random) -> int:

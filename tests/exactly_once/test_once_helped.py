@@ -65,6 +65,12 @@ class Load:
         self._busy = threading.Thread(target=self._change, daemon=True)
         self._busy.start()
 
+    def make_targets(self) -> None:
+        """Somebody else has made the tables with a key, so that each has it from the first row on."""
+        self.target.run(f"CREATE SCHEMA {self.name}")
+        for table in self.keyed:
+            self.target.run(f"CREATE TABLE {table} (id integer PRIMARY KEY, v varchar(40))")
+
     @property
     def keyed(self) -> list[str]:
         return [f"{self.name}.t{number}" for number in range(TABLES) if number % KEYLESS]
@@ -205,5 +211,45 @@ def test_a_helper_sleeps_until_its_rows_are_gone(load: Load, crew: Crew) -> None
     until(lambda: load.lent_to(helper.name) == 0, seconds=60)
     load.equal()
     helper.signal(signal.SIGCONT)
+    threading.Event().wait(3)
+    load.equal()
+
+
+def asleep_in_copy(load: Load, member: Member, helps: bool) -> None:
+    """It has sent rows that are not committed, and whose keys are in the table (the server takes a thousand at once):
+    who sends them, too, waits for it."""
+    sends = (
+        "SELECT count(*) FROM pg_stat_progress_copy p JOIN pg_stat_activity a USING (pid) WHERE tuples_processed > 2000 "
+        f"AND wait_event = 'ClientRead' AND application_name {'NOT ' * helps}LIKE 'disync %.%.'"
+    )
+
+    def stands() -> bool:
+        load.freeze(member)
+        threading.Event().wait(0.2)
+        if load.target.run(sends)[0][0]:
+            return True
+        member.signal(signal.SIGCONT)
+        return False
+
+    until(stands)
+
+
+def test_a_helper_sleeps_with_rows_that_it_has_sent(load: Load, crew: Crew) -> None:
+    load.make_targets()
+    _, helper = begun(load, crew)
+    asleep_in_copy(load, helper, helps=True)
+    load.equal()
+    helper.signal(signal.SIGCONT)
+    threading.Event().wait(3)
+    load.equal()
+
+
+def test_the_owner_sleeps_with_rows_that_it_has_sent(load: Load, crew: Crew) -> None:
+    load.make_targets()
+    owner, _ = begun(load, crew)
+    asleep_in_copy(load, owner, helps=False)
+    load.house.replaced(owner.name, load.task_id)
+    load.equal()
+    owner.signal(signal.SIGCONT)
     threading.Event().wait(3)
     load.equal()

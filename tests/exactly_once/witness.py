@@ -19,7 +19,7 @@ from disync.services.dispatch import StoreDispatch
 GONE_SECONDS = 10.0
 """The server needs a moment to see that its clients have died."""
 
-_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'disync'"
+_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'disync%'"
 
 
 class Witness:

@@ -55,7 +55,7 @@ class World:
         self._task_id = house.start_task(self.name, scenario.read_rows, scenario.write_rows, mode, writers[0])
         self._witness = Witness(self.name, house.dispatch, self._task_id, self.source, self.target)
         part = part or (InTurn(scenario.seed) if scenario.in_turn and max(writers) > 1 else Part())
-        self._host = Host(house, self._task_id, part, self.journal, self._witness.examine, writers)
+        self._host = Host(house, self._task_id, part, self.journal, self._witness.examine, writers, scenario.dismisses)
 
     def live(self) -> None:
         """Raises Difference, or whatever else has gone wrong."""

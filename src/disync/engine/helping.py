@@ -128,7 +128,7 @@ class _Seat:
 
     def __init__(self, sitting: Sitting, help: Help, lease: Clock, left: Callable[[Sitting], object]) -> None:
         self._sitting = sitting
-        self._task = sitting.task
+        self._task = replace(sitting.task, seat=sitting.seat)
         self._help = help
         self._ledger = help.ledger(sitting)
         self._lease = lease

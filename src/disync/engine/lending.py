@@ -107,8 +107,9 @@ class Lending:
         self._thread.start()
 
     @property
-    def seats(self) -> int:
-        return len(self._seats)
+    def seats(self) -> Set[str]:
+        """Those that are taken."""
+        return self._seats.keys()
 
     @property
     def out(self) -> bool:

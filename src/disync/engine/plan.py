@@ -166,4 +166,4 @@ def _connector(step: Step) -> Connector:
 
 def _site(step: Step, task: Task) -> Site:
     sources = {name: task.sources[name] for name, _ in step.data_sources if name in task.sources}
-    return Site(step.parameter, sources, task.owner, dirty=task.limits.dirty)
+    return Site(step.parameter, sources, task.owner, dirty=task.limits.dirty, epoch=task.epoch, seat=task.seat)

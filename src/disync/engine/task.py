@@ -132,6 +132,7 @@ class Run:
         for warning in [*self._pipeline.reader.check(), *self._pipeline.writer.check()]:
             log.warning(warning, task=self._task.id)
         self._following.begin()
+        self._pipeline.writer.dismiss(frozenset())
         self._prepare()
         take_up(self._pipeline, self._task, self._ledger)
         return self._begin()
@@ -228,8 +229,10 @@ class Run:
     def _hand_out(self, order: Order) -> None:
         """Begin what may begin, here or at workers that help. What one of those has read is only ended here."""
         lending = self._lending
-        room = self._pipeline.parallel - lending.seats - len(self._threads.keys() - self._quiet.keys())
-        for split, _ in lending.returned(Back.LEFT):
+        room = self._pipeline.parallel - len(lending.seats) - len(self._threads.keys() - self._quiet.keys())
+        if left := lending.returned(Back.LEFT):
+            self._pipeline.writer.dismiss(lending.seats)
+        for split, _ in left:
             order.again(split)
         back = lending.returned(Back.DONE, Back.FAILED, most=room)
         over = self._over([split for split, returned in back if returned.back is Back.DONE])

@@ -259,6 +259,12 @@ class Writer(ABC):
     def check(self) -> list[str]:
         """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""
 
+    def dismiss(self, helpers: Set[str]) -> None:
+        """End what earlier runs of this task still have open in the target, and workers that help with this one, but
+        for those in `helpers` (their seats). They count no more, and one that stands still with rows in its hands would
+        keep others from the table. Nothing where the target cannot do that."""
+        del helpers
+
     @abstractmethod
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify the target of each table. Called before the first `open`, and again on every run. Misfit tells
@@ -337,7 +343,7 @@ class Site:
 
     `owner` is the task's (`Task.owner`): what a target that keeps checkpoints keeps them under. `without`: tables that
     are selected and yet left alone. `dirty`: how many refused rows the task allows (None: any number); a writer that is
-    far beyond need not look for more.
+    far beyond need not look for more. `epoch`, `seat`: of the run, and of who helps with it (`Task`).
     """
 
     parameter: Mapping[str, Any]
@@ -345,6 +351,8 @@ class Site:
     owner: str = ""
     without: frozenset[str] = frozenset()
     dirty: int | None = None
+    epoch: int = 0
+    seat: str = ""
 
 
 Named = tuple[str, str]

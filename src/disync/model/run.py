@@ -65,6 +65,7 @@ class Task:
     targets keep the task's checkpoints: no other task has it, and the task gets another one when it begins anew.
     `confirmed`: after a run that ended with NeedsConfirmation, the user has started the task again. `isolates`: a table
     that cannot go on is left behind, and the others go on; and a table of the target that differs is asked about.
+    `seat`: of a worker that helps with the run.
     """
 
     id: int
@@ -78,6 +79,7 @@ class Task:
     ddl: Policies = field(default_factory=lambda: BUILT_IN)
     confirmed: bool = False
     isolates: bool = False
+    seat: str = ""
 
 
 @dataclass(frozen=True, slots=True)

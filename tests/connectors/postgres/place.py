@@ -40,10 +40,13 @@ class Place:
     def rows(self, table: str = "people", order: str = "1") -> list[tuple[Any, ...]]:
         return self.run(f'SELECT * FROM "{table}" ORDER BY {order}')
 
-    def writer(self, kind: str = "postgresql", owner: str = "task", **parameters: Any) -> Writer:
+    def writer(
+        self, kind: str = "postgresql", owner: str = "task", epoch: int = 0, seat: str = "", **parameters: Any
+    ) -> Writer:
         connector = find(kind)
         assert connector is not None and connector.writer is not None
-        writer = connector.writer(Site({"datasource": "here", **parameters}, {"here": self.content}, owner))
+        site = Site({"datasource": "here", **parameters}, {"here": self.content}, owner, epoch=epoch, seat=seat)
+        writer = connector.writer(site)
         self.writers.append(writer)
         return writer
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
-from disync.connectors.postgres import frozen
 from disync.model.data import Column, Table
 from disync.model.errors import Unreachable
 from disync.model.run import Split
@@ -124,20 +123,23 @@ def test_tables_without_a_key_and_those_that_are_there_wait_for_none(place: Plac
     assert place.writer(writeMode="insert", datasourceSchema="log").prepare_load([PEOPLE]) == []
 
 
-def test_a_session_that_stands_still_in_the_table_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its worker was stopped while it had a part that others have read since; no other session of ours is touched."""
-    monkeypatch.setattr(frozen, "WAIT_SECONDS", 1)
-    monkeypatch.setattr(frozen, "STILL_SECONDS", 0.5)
-    writer = place.writer()
-    writer.prepare_load([PEOPLE, PAIRS])
-    stopped, busy = writer.open(Split("part", PEOPLE)), writer.open(Split("other part", PAIRS))
-    stopped.write(load([(1, "old")]))
-    busy.write(load([("x", 1, "a")], PAIRS))
-    sink = place.writer().open(Split("part", PEOPLE))
-    sink.write(load([(1, "new")]))
-    assert flush(sink, split="part") == []
-    sink.keyed(PEOPLE)
-    assert keys(place, "people") == ["id"] and place.rows() == [(1, "new")]
-    with pytest.raises(Unreachable):
-        flush(stopped, split="part")
-    assert flush(busy, split="other part") == []
+def test_sessions_of_earlier_runs_and_of_helpers_that_are_gone_are_ended(place: Place) -> None:
+    """They stand still in the middle of a COPY, with the lock that the key needs; no other session is touched."""
+    place.writer(owner="here/7/1", epoch=3).prepare_load([PEOPLE])
+    earlier = place.writer(owner="here/7/1", epoch=3).open(Split("part", PEOPLE))
+    gone = place.writer(owner="here/7/1", epoch=4, seat="gone").open(Split("part 2", PEOPLE))
+    stays = place.writer(owner="here/7/1", epoch=4, seat="stays").open(Split("part 3", PEOPLE))
+    other = place.writer(owner="here/8/1", epoch=3).open(Split("part", PEOPLE))
+    for number, sink in enumerate((earlier, gone, stays, other)):
+        sink.write(load([(number, "sent")]))
+    run = place.writer(owner="here/7/1", epoch=4)
+    mine = run.open(Split("part 4", PEOPLE))
+    mine.write(load([(9, "sent")]))
+    run.dismiss({"stays"})
+    for sink in (earlier, gone):
+        with pytest.raises(Unreachable):
+            flush(sink, split="part")
+    for sink, split in ((stays, "part 3"), (other, "part"), (mine, "part 4")):
+        assert flush(sink, split=split, epoch=4) == []
+    mine.keyed(PEOPLE)
+    assert keys(place, "people") == ["id"] and [row[0] for row in place.rows()] == [2, 3, 9]

@@ -12,13 +12,14 @@ from disync.connectors.holo.dialect import detect
 from disync.connectors.postgres import catalog, declared, measures, probe, statement
 from disync.connectors.postgres.config import Content, WriterParameters, address_of, step_of
 from disync.connectors.postgres.destination import Destination
+from disync.connectors.postgres.holder import Holder
 from disync.connectors.postgres.writer import PostgresWriter
 from disync.model.connector import Connector, Site, Writer
 
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters, site.owner, detect, "hologres", site.dirty))
+    return PostgresWriter(Destination(address, parameters, Holder.of(site), detect, "hologres", site.dirty))
 
 
 def _create(content: Mapping[str, Any], ddl: str) -> str:

@@ -10,6 +10,7 @@ from disync.connectors.postgres import statement
 from disync.connectors.postgres.config import Content, WriterParameters, address_of, step_of
 from disync.connectors.postgres.connection import connect, told
 from disync.connectors.postgres.destination import Destination
+from disync.connectors.postgres.holder import Holder
 from disync.connectors.postgres.target import POSTGRESQL
 from disync.connectors.postgres.types import type_of
 from disync.connectors.postgres.writer import PostgresWriter
@@ -20,7 +21,7 @@ from disync.model.outlook import Measured
 
 def _writer(site: Site) -> Writer:
     parameters, address = step_of(site)
-    return PostgresWriter(Destination(address, parameters, site.owner, dirty=site.dirty))
+    return PostgresWriter(Destination(address, parameters, Holder.of(site), dirty=site.dirty))
 
 
 def probe(content: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
+from disync.connectors.postgres.holder import beginning
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import make_schema
 from disync.model.data import Dirty, Position
@@ -91,8 +92,8 @@ def begin(connection: Connection, schema: str, task: str) -> None:
     """The tables are ready: from now on the task goes on here. Whoever still has it from an earlier beginning is shut
     out, such as a worker that stands still with rows in its hands; what it just commits is waited for. Commits."""
     held = relation(schema)
-    if (beginning := _beginning(task)) is not None:
-        name, number = beginning
+    if (numbered := beginning(task)) is not None:
+        name, number = numbered
         connection.execute(_MARK.format(held).encode(), (name, number))
         connection.execute(_CLOSE.format(held).encode(), (f"{name}/", _CLOSED, number))
     connection.execute(_MARK.format(held).encode(), (task, 0))
@@ -187,18 +188,12 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
 def _require_latest(connection: Connection, schema: str, task: str) -> None:
     """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see this one's
     first. Fenced where one has come."""
-    if (beginning := _beginning(task)) is None:
+    if (numbered := beginning(task)) is None:
         return
-    name, number = beginning
+    name, number = numbered
     row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
     if row is not None and row[0] > number:
         raise Fenced(_ANEW)
-
-
-def _beginning(task: str) -> tuple[str, int] | None:
-    """The name of a task without its beginning, and that; None where beginnings are not numbered."""
-    name, _, number = task.rpartition("/")
-    return (name, int(number)) if name and number.isdecimal() else None
 
 
 def _fenced(split: str, newer: int, epoch: int) -> Fenced:

@@ -54,8 +54,8 @@ _COLUMN = re.compile(r"^COPY .*, line \d+, column (.+)$", re.MULTILINE)
 _OF_THE_ROW = frozenset({"21", "22", "23", "44", "54", "P0"})
 
 
-def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
-    """A session that is in no transaction until its first statement; the caller commits.
+def connect(address: Address, seconds: int = CONNECT_SECONDS, name: str = APPLICATION) -> Connection:
+    """A session of this `name` that is in no transaction until its first statement; the caller commits.
 
     The driver is told the addresses that were checked, and the name only for the sake of certificates.
     """
@@ -69,7 +69,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS) -> Connection:
             dbname=address.database,
             user=address.username,
             password=address.password,
-            application_name=APPLICATION,
+            application_name=name,
             client_encoding="UTF8",
             options=_SESSION,
             prepare_threshold=None,

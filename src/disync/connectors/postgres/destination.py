@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from disync.connectors.postgres.config import Address, WriterParameters
-from disync.connectors.postgres.connection import Connection, connect, told
+from disync.connectors.postgres.connection import APPLICATION, Connection, connect, told
+from disync.connectors.postgres.holder import Holder
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import POSTGRESQL, Dialect, Wish
 from disync.model.data import Table
@@ -20,8 +21,7 @@ class Destination:
 
     address: Address
     parameters: WriterParameters
-    owner: str
-    """Whose checkpoints these are: a split's id says it within its source only."""
+    holder: Holder
     detect: Callable[[Connection], Dialect] = lambda _: POSTGRESQL
     scheme: str = "postgres"
     """Of its name for catalogues."""
@@ -31,6 +31,11 @@ class Destination:
     @property
     def schema(self) -> str:
         return self.parameters.target_schema
+
+    @property
+    def owner(self) -> str:
+        """Whose checkpoints these are: a split's id says it within its source only."""
+        return self.holder.owner
 
     @property
     def append(self) -> bool:
@@ -64,8 +69,8 @@ class Destination:
         found = [self.wish(table, lenient) for table in tables]
         return [replace(wish, keyless=wish.relation.place in keyless and bool(wish.keys)) for wish in found]
 
-    def connect(self) -> Link:
-        connection = connect(self.address)
+    def connect(self, name: str = APPLICATION) -> Link:
+        connection = connect(self.address, name=name)
         try:
             with told("opening a session"):
                 dialect = self.detect(connection)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import psycopg
 import structlog
 
-from disync.connectors.postgres import frozen
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.connection import Connection
 from disync.connectors.postgres.sql import Relation, comment_on_table, listed, quote
@@ -45,7 +44,6 @@ def put(connection: Connection, relation: Relation, keys: tuple[str, ...]) -> No
     """
     target = describe(connection, relation)
     if target is not None and not target.primary:
-        frozen.lock(connection, relation)
         _add(connection, relation, keys)
     if target is not None:
         connection.execute(comment_on_table(relation, None).encode())

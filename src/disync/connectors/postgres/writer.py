@@ -77,6 +77,11 @@ class PostgresWriter(Writer):
             warnings.append(f"The database is encoded as {encoding}: texts it cannot hold will be refused.")
         return warnings
 
+    def dismiss(self, helpers: Set[str]) -> None:
+        connection, _ = self._connection()
+        with told("ending the sessions of earlier runs"):
+            self._destination.holder.dismiss(connection, helpers)
+
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
         self._prepare(tables, lenient, late=False)
@@ -150,10 +155,13 @@ class PostgresWriter(Writer):
             return checkpoints.ended(connection, self._destination.schema, self._destination.owner, among)
 
     def open(self, split: Split) -> Sink:
-        sink = PostgresSink(self._destination, split, self._rested() or self._destination.connect(), self._left)
+        sink = PostgresSink(self._destination, split, self._link(), self._left)
         with self._lock:
             self._sinks.add(sink)
         return sink
+
+    def _link(self) -> Link:
+        return self._rested() or self._destination.connect(self._destination.holder.session)
 
     def _rested(self) -> Link | None:
         """A connection that another sink let go of a moment ago; whether the server still has it, its first use tells.
