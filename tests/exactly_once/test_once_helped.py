@@ -219,7 +219,7 @@ def asleep_in_copy(load: Load, member: Member, helps: bool) -> None:
     """It has sent rows that are not committed, and whose keys are in the table (the server takes a thousand at once):
     who sends them, too, waits for it."""
     sends = (
-        "SELECT count(*) FROM pg_stat_progress_copy p JOIN pg_stat_activity a USING (pid) WHERE tuples_processed > 2000 "
+        "SELECT count(*) FROM pg_stat_progress_copy JOIN pg_stat_activity a USING (pid) WHERE tuples_processed > 2000 "
         f"AND wait_event = 'ClientRead' AND application_name {'NOT ' * helps}LIKE 'disync %.%.'"
     )
 
