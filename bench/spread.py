@@ -24,7 +24,8 @@ ROUNDS = 3
 ROWS = 4_000_000
 SHARE = 0.1
 """Of a core."""
-TABLES, EACH = 2_000, 100
+TABLES, HELD, EACH = 2_000, 500, 100
+"""Small tables, how many of them are loaded where workers are held, and the rows of each."""
 _CHANNELS = 8
 _SCHEMA = "spread"
 _SMALL = "CREATE TABLE {} (id bigint PRIMARY KEY, name varchar(32) NOT NULL, amount decimal(12,2) NOT NULL)"
@@ -46,7 +47,7 @@ def measure_all(rows: int | None = None) -> list[Row]:
     count, tables = rows or ROWS, (rows or TABLES * 100) // 100
     with databases() as servers:
         orders.fill(servers, count)
-        small = _fill_small(servers, tables)
+        small, held = _fill_small(servers, tables), tables * HELD // TABLES
         expected = contents.source_checksum(servers, TABLE, DATABASE)
 
         def one_table() -> None:
@@ -57,6 +58,7 @@ def measure_all(rows: int | None = None) -> list[Row]:
             Loads(f"full load of {count:,} rows of one table", names, count, None, one_table),
             Loads(f"the same, each worker held to {SHARE:g} of a core", names, count, SHARE, one_table),
             Loads(f"full load of {tables:,} tables of {EACH} rows", small, tables * EACH, None, lambda: None),
+            Loads(f"{held:,} of them, each worker held to {SHARE:g}", small[:held], held * EACH, SHARE, lambda: None),
         )
         return [row for each in loads for row in _rows(servers, each)]
 
