@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
+from disync.connectors.postgres import checkpoint
 from disync.model.data import Batch, Column, Dirty, Encoded, Position, SchemaChange, Table
 from disync.model.errors import BadConfig, Fenced, Unreachable
 from disync.model.run import Checkpoint, Split
@@ -142,7 +143,7 @@ def test_c92_an_older_run_changes_nothing_any_more(place: Place) -> None:
 
 def test_c92_an_earlier_beginning_of_a_task_changes_nothing_any_more(place: Place) -> None:
     """Its checkpoints are others', so that neither positions nor epochs tell."""
-    parts = {"has flushed": "log", "has not": "part 1", "alters": "part 2"}
+    parts = {"has flushed": "log", "has not": "part 1", "alters": "part 2", "alters first": "part 3"}
     old = {what: place.sink(PEOPLE, split=split, owner="here/7/3") for what, split in parts.items()}
     for what in ("has flushed", "alters"):
         old[what].write(changes(("I", (len(what), what))))
@@ -155,8 +156,9 @@ def test_c92_an_earlier_beginning_of_a_task_changes_nothing_any_more(place: Plac
         old[what].write(changes(("I", (99, "from the past"))))
         with pytest.raises(Fenced, match="begun anew"):
             flush(old[what], "2", epoch=4, split=parts[what])
-    with pytest.raises(Unreachable):
-        old["alters"].alter(SchemaChange(PEOPLE, PEOPLE, "TRUNCATETABLE", "TRUNCATE people", Position("2")))
+    for what in ("alters", "alters first"):
+        with pytest.raises((Unreachable, Fenced)):
+            old[what].alter(SchemaChange(PEOPLE, PEOPLE, "TRUNCATETABLE", "TRUNCATE people", Position("2")))
     again = place.writer(owner="here/7/3").open(Split("log", PEOPLE))
     with pytest.raises(Fenced, match="begun anew"):
         flush(again, "2", epoch=5)
@@ -186,6 +188,30 @@ def test_c92_what_an_earlier_beginning_just_commits_comes_before_the_later_one(p
     beginning.join(20)
     assert not beginning.is_alive() and place.rows() == [(1, "late")]
     committing.join(20)
+
+
+def test_c92_an_earlier_beginning_and_a_later_one_do_not_wait_for_each_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sink that begins locks the row of its stream's first one, which the later beginning closes."""
+    writer = place.writer(owner="here/7/1")
+    writer.prepare([PEOPLE])
+    flush(writer.open(Split("log", PEOPLE)))
+    sink = writer.open(Split("log/1", PEOPLE, lead="log"))
+    beginning = threading.Thread(target=place.writer(owner="here/7/2").prepare, args=([PEOPLE],))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    require_lead = checkpoint.require_lead
+
+    def meanwhile(*arguments: Any) -> None:
+        require_lead(*arguments)
+        beginning.start()
+        until(lambda: place.run(waits) == [(1,)])
+
+    monkeypatch.setattr(checkpoint, "require_lead", meanwhile)
+    flush(sink, split="log/1")
+    beginning.join(20)
+    closed = "SELECT count(*) FROM disync_checkpoint WHERE task = 'here/7/1' AND epoch > 1"
+    assert place.run(closed) == [(3,)], "its own, and those of both sinks"
 
 
 def test_c92_a_run_that_was_overtaken_by_its_dying_elder_starts_again(place: Place) -> None:

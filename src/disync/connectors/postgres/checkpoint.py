@@ -142,10 +142,24 @@ def keep(connection: Connection, schema: str, task: str, split: str, seen: Held 
 
     Unreachable where another run has written it meanwhile: this one starts again, and learns whether it still counts.
     """
+    if seen is None:
+        require_latest(connection, schema, task)
     held = read(connection, schema, task, split, lock=True)
     now, before = (found and (found.checkpoint.position, found.checkpoint.epoch) for found in (held, seen))
     if now != before:
         raise Unreachable(f"Another run has written {split} since this one looked; it starts again from there.")
+
+
+def require_latest(connection: Connection, schema: str, task: str) -> None:
+    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see one that is
+    not committed. Fenced where one has come. Asked before any row is locked, as whoever begins locks this one first.
+    """
+    if (numbered := beginning(task)) is None:
+        return
+    name, number = numbered
+    row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
+    if row is not None and row[0] > number:
+        raise Fenced(_ANEW)
 
 
 def require_lead(connection: Connection, schema: str, task: str, lead: str, epoch: int) -> None:
@@ -173,8 +187,6 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
     one was still at work after we had looked.
     """
     cp, before = new.checkpoint, seen.checkpoint if seen else None
-    if before is None:
-        _require_latest(connection, schema, task)
     values = (task, cp.split, cp.position, cp.epoch, cp.done, new.sequence)
     expected = (before.position, before.epoch, before.done) if before else (None, None, None)
     if connection.execute(_CLAIM.format(relation(schema)).encode(), (*values, *expected)).fetchone():
@@ -183,17 +195,6 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
     if held is not None and held.checkpoint.epoch > cp.epoch:
         raise _fenced(cp.split, held.checkpoint.epoch, cp.epoch)
     raise Unreachable(f"Another run has written {cp.split} since this one looked; it starts again from there.")
-
-
-def _require_latest(connection: Connection, schema: str, task: str) -> None:
-    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see this one's
-    first. Fenced where one has come."""
-    if (numbered := beginning(task)) is None:
-        return
-    name, number = numbered
-    row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
-    if row is not None and row[0] > number:
-        raise Fenced(_ANEW)
 
 
 def _fenced(split: str, newer: int, epoch: int) -> Fenced:

@@ -141,6 +141,8 @@ class PostgresSink(Sink):
         try:
             with told("writing rows"):
                 self._pause()
+                if self._seen is None:
+                    checkpoints.require_latest(self._connection, self._destination.schema, self._owner)
                 if self._split.lead and (self._seen is None or self._seen.checkpoint.done):  # it begins to be one
                     schema, lead = self._destination.schema, self._split.lead
                     checkpoints.require_lead(self._connection, schema, self._owner, lead, checkpoint.epoch)
