@@ -7,7 +7,7 @@ from sqlalchemy import update
 from test_dispatch import JOB, ROOT, deployed, dispatch, lapse, mark, run, services, started, state  # noqa: F401
 
 from disync.engine.dispatch import Hold
-from disync.model.errors import Fenced
+from disync.model.errors import BegunAnew, Fenced
 from disync.model.run import Tally
 from disync.services import Services, waiting
 from disync.services.clock import now_ms
@@ -115,6 +115,16 @@ def test_a_store_older_than_the_target_goes_on_under_a_newer_epoch(
     assert message.startswith("the target was written by run 41, and the store knew of none after 1")
     lapse(services, file_id)
     assert run(dispatch, "w2").epoch == 42
+
+
+def test_a_store_older_than_the_last_beginning_stops_the_task_and_says_so(
+    services: Services,  # noqa: F811
+    dispatch: StoreDispatch,  # noqa: F811
+) -> None:
+    file_id = started(services)
+    dispatch.finish(run(dispatch), BegunAnew())
+    now, message = state(services, file_id)
+    assert now is State.PAUSE and message is not None and message.startswith("BegunAnew: ")
 
 
 @pytest.mark.parametrize("epoch", [0, 2])

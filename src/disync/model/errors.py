@@ -16,6 +16,7 @@
         ├── DirtyLimit       more refused rows than the task allows (no retry)
         ├── NeedsConfirmation  the target differs in a way that a run can live with, if the user says so (no retry)
         └── Fenced           another run of the task has taken over (no retry, silent stop)
+            └── BegunAnew    a later beginning of the task has the target (no retry)
 
 Drivers' exceptions stop at the connector and become a TaskError there (`raise ... from`).
 """
@@ -134,3 +135,16 @@ class Fenced(TaskError):
     def __init__(self, message: str, epoch: int = 0) -> None:
         super().__init__(message)
         self.epoch = epoch
+
+
+class BegunAnew(Fenced):
+    """Of a run that the store takes for the latest, it tells that the store was put back to before that beginning."""
+
+    code = "BegunAnew"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The target belongs to a later beginning of this task: it has begun anew since. If the store was put back "
+            "to an older state, start the task with a `startTime`, or terminate it, deploy it and start it, so that it "
+            "begins anew once more."
+        )

@@ -13,7 +13,7 @@ from disync.engine.dispatch import Hold
 from disync.engine.lease import LEASE_SECONDS
 from disync.engine.pace import backoff, exhausted
 from disync.model import ddl
-from disync.model.errors import BadConfig, DISyncError, Fenced, TaskError
+from disync.model.errors import BadConfig, BegunAnew, DISyncError, Fenced, TaskError
 from disync.model.job import Job, parse
 from disync.model.run import Limits, Start, Task
 from disync.services import happening
@@ -163,7 +163,7 @@ class StoreDispatch:
         with self._store.write() as db:
             if error is None:
                 self._ended(db, task)
-            elif isinstance(error, Fenced):
+            elif isinstance(error, Fenced) and not isinstance(error, BegunAnew):
                 _overtake(db, task, error)
             elif not error.retry:
                 _stop_for_good(db, task.id, task.epoch, cause)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from pair import Pair, made
+from pair import Pair, Running, made
 from verifying import compared, found
 
 from disync.engine.findings import What
-from disync.model.errors import DirtyLimit
+from disync.engine.ledger import Notebook
+from disync.model.errors import BegunAnew, DirtyLimit
 from disync.native import pgcopy
 from mariadb import MariaDB
 
@@ -94,3 +96,19 @@ def test_an_update_counts_as_one_row(pair: Pair, full: None) -> None:
         after = pair.ledger.tally
     counted = (after.rows_read - before.rows_read, after.rows_written - before.rows_written)
     assert (before.rows_read, counted) == (2, (4, 4))
+
+
+def test_a_store_that_knows_only_an_earlier_beginning_does_not_go_on(pair: Pair) -> None:
+    """The target is the later one's, whose changes would be followed twice, or not at all."""
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, 1 FROM seq_1_to_20")
+    backup = pair.ledger
+    for number, pair.ledger in ((1, backup), (2, Notebook())):
+        task = replace(pair.latest(pair.code("t")), owner=f"here/7/{number}", epoch=number)
+        with Running(pair, task, pair.format) as running:
+            running.settle()
+    pair.ledger = backup
+    pair.sql("UPDATE t SET v = 2")
+    with Running(pair, replace(task, owner="here/7/1", epoch=2), pair.format) as running:
+        error = running.fails()
+    assert isinstance(error, BegunAnew) and not error.epoch, "no epoch that the store should take for its own"
+    assert pair.select("SELECT DISTINCT v FROM t") == [(1,)]

@@ -17,7 +17,7 @@ from disync.connectors.postgres.holder import beginning
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import make_schema
 from disync.model.data import Dirty, Position
-from disync.model.errors import Fenced, Unreachable
+from disync.model.errors import BegunAnew, Fenced, Unreachable
 from disync.model.run import Checkpoint
 
 NAME = "disync_checkpoint"
@@ -57,8 +57,6 @@ _LATEST = "SELECT epoch FROM {} WHERE task = $1 AND split = '' FOR SHARE"
 _CLOSED = 2**62
 """An epoch that no run has: of what an earlier beginning of a task has written."""
 
-_ANEW = "The task has begun anew since this run began."
-
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -66,6 +64,11 @@ class Held:
 
     checkpoint: Checkpoint
     sequence: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is of an earlier beginning of the task, which counts no more."""
+        return self.checkpoint.epoch == _CLOSED
 
 
 def relation(schema: str) -> Relation:
@@ -151,15 +154,15 @@ def keep(connection: Connection, schema: str, task: str, split: str, seen: Held 
 
 
 def require_latest(connection: Connection, schema: str, task: str) -> None:
-    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see one that is
-    not committed. Fenced where one has come. Asked before any row is locked, as whoever begins locks this one first.
-    """
+    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see one that
+    is not committed. BegunAnew where one has come. To be asked before any row is locked, as who begins locks this one
+    first."""
     if (numbered := beginning(task)) is None:
         return
     name, number = numbered
     row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
     if row is not None and row[0] > number:
-        raise Fenced(_ANEW)
+        raise BegunAnew
 
 
 def require_lead(connection: Connection, schema: str, task: str, lead: str, epoch: int) -> None:
@@ -198,4 +201,4 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
 
 
 def _fenced(split: str, newer: int, epoch: int) -> Fenced:
-    return Fenced(_ANEW) if newer == _CLOSED else Fenced(f"Run {newer} writes {split} now; this is run {epoch}.", newer)
+    return BegunAnew() if newer == _CLOSED else Fenced(f"Run {newer} writes {split} now; this is run {epoch}.", newer)

@@ -21,7 +21,7 @@ from disync.connectors.postgres.parting import parting
 from disync.connectors.postgres.target import lacking
 from disync.model.connector import Parting, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
-from disync.model.errors import BadConfig
+from disync.model.errors import BadConfig, BegunAnew
 from disync.model.run import Checkpoint, Split
 
 SPILL_BYTES = 32 * 1024 * 1024
@@ -134,6 +134,8 @@ class PostgresSink(Sink):
             self._lanes.clear()
 
     def last(self) -> Checkpoint | None:
+        if self._seen is not None and self._seen.closed:
+            raise BegunAnew
         return self._seen.checkpoint if self._seen else None
 
     def flush(self, checkpoint: Checkpoint) -> list[Dirty]:

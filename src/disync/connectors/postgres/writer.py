@@ -101,6 +101,8 @@ class PostgresWriter(Writer):
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
+            checkpoints.require_latest(connection, destination.schema, destination.owner)
+            connection.rollback()
             goes_on = checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = destination.wishes(tables, lenient or goes_on, late_key.waiting(connection))
             late = late and dialect.late_keys
