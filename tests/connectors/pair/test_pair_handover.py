@@ -342,18 +342,23 @@ def test_c14_rows_that_are_put_behind_the_end_for_ever(both: Pair, monkeypatch: 
         assert both.equal()
 
 
+@pytest.mark.parametrize("place", ["", "FIRST", "AFTER id"])
 def test_c15_a_column_that_is_added_between_the_plan_and_the_reading(
-    both: Pair, monkeypatch: pytest.MonkeyPatch
+    both: Pair, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
+    """Behind the others it changes nothing; among them it may have another one's name."""
     both.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)", "INSERT INTO t SELECT seq, 1, 2 FROM seq_1_to_1000")
     split = MySQLReader.split
 
     def altered(self: MySQLReader, want: int) -> list[Split]:
         found = split(self, want)
-        both.sql("ALTER TABLE t ADD COLUMN n INT FIRST", "UPDATE t SET n = 7 WHERE id < 500")
+        both.sql(f"ALTER TABLE t ADD COLUMN n INT {place}", "UPDATE t SET n = 7 WHERE id < 500")
         return found
 
     monkeypatch.setattr(MySQLReader, "split", altered)
+    if place:
+        with both.task(both.code("t")) as running:
+            assert "was altered" in str(running.fails())
     with both.task(both.code("t")) as running:
         running.settle()
         assert both.equal(columns="id, a, b, n")
