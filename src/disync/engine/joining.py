@@ -30,6 +30,9 @@ _COMES = count(1)
 TOLD = "told:"
 """So begins the id of the split of a table that is not loaded, since the log tells all of it."""
 
+EMPTIED = "emptied"
+"""The split of whoever empties tables: a target that keeps checkpoints knows by it which run did that last."""
+
 
 class Joining:
     def __init__(self, pipeline: Pipeline, task: Task, ledger: Ledger) -> None:
@@ -200,8 +203,10 @@ class Joining:
         if not tables:
             return
         self._fence(tables)
-        sink = self._pipeline.writer.open(Split(f"emptied@{self._task.epoch}", tables[0]))
+        sink = self._pipeline.writer.open(Split(EMPTIED, tables[0]))
         try:
+            # A run that was replaced meanwhile must not empty what the next one has loaded.
+            sink.flush(Checkpoint(EMPTIED, Position(""), self._task.epoch, done=True))
             for table in tables:
                 for kind in ("TRUNCATETABLE", *filter(self._follows, ("ADDCOLUMN", "MODIFYCOLUMN"))):
                     change = SchemaChange(table, table, kind, "it comes back to the task", Position(""))

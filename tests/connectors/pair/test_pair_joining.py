@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,9 @@ from pair import Pair
 
 from disync.connectors.mysql import chunks
 from disync.connectors.mysql.pages import Pages
+from disync.engine.joining import Joining
 from disync.engine.plan import plan
-from disync.model.data import Batch
+from disync.model.data import Batch, Table
 from disync.model.errors import Fenced, Unreachable
 from disync.model.run import Checkpoint
 from waiting import until
@@ -173,6 +174,31 @@ def test_nothing_of_a_former_load_comes_after_the_table_was_emptied(
         late.close()
         opened.close()
         assert pair.equal("t")
+
+
+def test_a_run_that_was_replaced_empties_nothing_any_more(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It wakes when the next one has emptied the table, and loaded it."""
+    pair.sql(TABLE, FILL)
+    code, fence = pair.code("t"), Joining._fence
+    with pair.task(code) as running:
+        running.settle()
+    pair.ledger.leave({"t"})
+    asleep, awake = threading.Event(), threading.Event()
+
+    def sleeping(self: Joining, tables: Sequence[Table]) -> None:
+        fence(self, tables)
+        if not asleep.is_set():
+            asleep.set()
+            awake.wait(30)
+
+    monkeypatch.setattr(Joining, "_fence", sleeping)
+    with pair.task(code) as old:
+        assert asleep.wait(30)
+        with pair.task(code) as running:
+            running.settle()
+            awake.set()
+            assert isinstance(old.fails(), Fenced)
+            assert pair.equal("t")
 
 
 def test_every_table_is_loaded_again_at_once(pair: Pair) -> None:
