@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
+from disync.connectors.postgres import holder
 from disync.model.data import Column, Table
 from disync.model.errors import Unreachable
 from disync.model.run import Split
@@ -143,3 +144,13 @@ def test_sessions_of_earlier_runs_and_of_helpers_that_are_gone_are_ended(place: 
         assert flush(sink, split=split, epoch=4) == []
     mine.keyed(PEOPLE)
     assert keys(place, "people") == ["id"] and [row[0] for row in place.rows()] == [2, 3, 9]
+
+
+def test_where_sessions_cannot_be_ended_the_run_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may refuse it, or not know it."""
+    writer = place.writer()
+    writer.prepare([PEOPLE])
+    for statement in ("SELECT nothing_like_it($1::text, $2::bigint, $3::text[])", "TERMINATE $1 $2 $3"):
+        monkeypatch.setattr(holder, "_END", statement)
+        writer.dismiss(frozenset())
+    assert flush(writer.open(Split("part", PEOPLE)), split="part") == []

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 _END = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-WHERE usename = current_user AND pid <> pg_backend_pid()
+WHERE usename = session_user AND pid <> pg_backend_pid()
   AND CASE WHEN left(application_name, length($1::text)) = $1::text
       THEN split_part(application_name, '.', 2)::bigint < $2 OR split_part(application_name, '.', 2)::bigint = $2
           AND split_part(application_name, '.', 3) <> '' AND split_part(application_name, '.', 3) <> ALL ($3::text[])
@@ -58,7 +58,9 @@ class Holder:
         transaction."""
         try:
             ended = connection.execute(_END.encode(), (self._prefix, self.epoch, sorted(helpers))).fetchall()
-        except psycopg.errors.InsufficientPrivilege as error:  # then they end when the server sees that they are gone
+        except psycopg.Error as error:  # then they end when the server sees that they are gone
+            if error.sqlstate is None or connection.closed:
+                raise
             log.warning("postgres.sessions_cannot_be_ended", error=str(error))
             ended = []
         connection.rollback()
