@@ -62,7 +62,7 @@ def test_nobody_sits_with_himself_and_no_worker_has_more_than_it_leaves(
     assert help_.sit("a") is None, "two are left to the run"
     assert help_.sit("b") is not None
     assert help_.sit("c") is None, "one channel is the run's own"
-    until(lambda: lending.seats == 3)
+    until(lambda: len(lending.seats) == 3)
 
 
 def test_without_parts_to_spare_nothing_is_offered(dispatch: StoreDispatch, task: Task) -> None:  # noqa: F811
@@ -75,7 +75,7 @@ def test_without_parts_to_spare_nothing_is_offered(dispatch: StoreDispatch, task
 def test_no_more_is_read_at_once_than_there_are_channels(dispatch: StoreDispatch, lending: Lending) -> None:  # noqa: F811
     """Two sit, and three of the run's own four are not done yet: one seat has nothing until they are."""
     first, second = sit(dispatch, "a"), sit(dispatch, "b")
-    until(lambda: lending.seats == 2)
+    until(lambda: len(lending.seats) == 2)
     assert lending.room(2) == 0
     room = lending.room(1)
     lending.lend(PARTS[:room], 1)
@@ -87,7 +87,7 @@ def test_no_more_is_read_at_once_than_there_are_channels(dispatch: StoreDispatch
 
 def test_what_comes_back_comes_once_and_says_how(dispatch: StoreDispatch, lending: Lending) -> None:  # noqa: F811
     sitting = sit(dispatch, "a")
-    until(lambda: lending.seats == 1)
+    until(lambda: len(lending.seats) == 1)
     lending.lend(PARTS[:2], 0)
     dispatch.help.give_back(sitting, Returned("t/0", Back.DONE))
     dispatch.help.give_back(sitting, Returned("t/1", Back.FAILED, "Unreachable: away"))
@@ -102,7 +102,7 @@ def test_what_comes_back_comes_once_and_says_how(dispatch: StoreDispatch, lendin
 
 def test_what_is_lent_to_a_seat_that_is_being_left_comes_back(dispatch: StoreDispatch, lending: Lending) -> None:  # noqa: F811
     sitting = sit(dispatch, "a")
-    until(lambda: lending.seats == 1)
+    until(lambda: len(lending.seats) == 1)
     dispatch.help.leave(sitting)
     lending.lend(PARTS[:1], 0)
     until(lambda: [split.id for split, _ in lending.returned(Back.LEFT)] == ["t/0"])
@@ -114,7 +114,7 @@ def test_who_falls_silent_loses_the_seat_and_saves_no_more(
     lending: Lending,
 ) -> None:
     sitting = sit(dispatch, "a")
-    until(lambda: lending.seats == 1)
+    until(lambda: len(lending.seats) == 1)
     lending.lend(PARTS[:2], 0)
     ledger = dispatch.help.ledger(sitting)
     ledger.save(Checkpoint("t/0", Position("5"), sitting.task.epoch), [], Tally(rows_written=5))
@@ -152,7 +152,7 @@ def test_what_was_deployed_since_is_read_by_nobody_for_the_run(
     services.tasks.deploy(ROOT, 10000, task.id)
     help_ = dispatch.help
     assert help_.sit("a") is None and help_.sit("a") is None
-    until(lambda: lending.seats == 0)
+    until(lambda: len(lending.seats) == 0)
     services.tasks.update(ROOT, 10000, task.id, JOB, None)
     services.tasks.deploy(ROOT, 10000, task.id)
     assert sit(dispatch, "b").task.code == JOB
@@ -180,7 +180,7 @@ def test_who_has_refused_a_run_is_given_no_seat_in_it_again(dispatch: StoreDispa
 def test_a_run_begins_with_nothing_lent(dispatch: StoreDispatch, task: Task, lending: Lending) -> None:  # noqa: F811
     """The one before it, of the same epoch, could not close."""
     sitting = sit(dispatch, "a")
-    until(lambda: lending.seats == 1)
+    until(lambda: len(lending.seats) == 1)
     lending.lend(PARTS[:2], 0)
     assert given(dispatch, sitting)
     again = Lending(dispatch.desk(task), 4, threading.Event().set)
