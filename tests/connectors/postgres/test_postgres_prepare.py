@@ -182,6 +182,14 @@ def test_c94_a_run_that_goes_on_waits_for_the_column_that_its_log_will_bring(pla
     assert flush(sink, "2") == [] and place.rows() == [(1, "one")]
 
 
+def test_c94_a_run_that_has_written_nothing_yet_waits_for_no_column(place: Place) -> None:
+    """Where its log begins is not decided before a run has got that far."""
+    place.writer(owner="here/7/1").prepare([PEOPLE])
+    wider = replace(PEOPLE, columns=(*PEOPLE.columns, Column("more", Kind.STRING)))
+    with pytest.raises(BadConfig, match="more"):
+        place.writer(owner="here/7/1").prepare([wider])
+
+
 def test_c94_a_run_that_goes_on_waits_for_the_type_that_its_log_will_bring(place: Place) -> None:
     narrow = Table("t", (PEOPLE.columns[0], Column("v", Kind.STRING, length=5)), ("id",))
     wide = replace(narrow, columns=(narrow.columns[0], replace(narrow.columns[1], length=50)))

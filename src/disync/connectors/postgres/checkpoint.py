@@ -103,9 +103,18 @@ def begin(connection: Connection, schema: str, task: str) -> None:
     connection.commit()
 
 
+def begun(connection: Connection, schema: str, task: str) -> bool:
+    """Whether this task has begun here."""
+    return _has(connection, schema, "task = $1", task)
+
+
 def goes_on(connection: Connection, schema: str, task: str) -> bool:
-    """Whether this task has begun here before."""
-    query = f"SELECT 1 FROM {relation(schema)} WHERE task = $1 LIMIT 1".encode()
+    """Whether this task has written here before: what its tables still lack, its log may bring then."""
+    return _has(connection, schema, "task = $1 AND split <> ''", task)
+
+
+def _has(connection: Connection, schema: str, condition: str, task: str) -> bool:
+    query = f"SELECT 1 FROM {relation(schema)} WHERE {condition} LIMIT 1".encode()
     found = connection.execute(query, (task,)).fetchone() is not None
     connection.rollback()
     return found

@@ -116,7 +116,7 @@ class PostgresWriter(Writer):
                 for wish in waiting:
                     late_key.put(connection, wish.relation, wish.primary)
                 waiting = []
-            if not goes_on:
+            if not checkpoints.begun(connection, destination.schema, destination.owner):
                 checkpoints.begin(connection, destination.schema, destination.owner)
             return [wish.table for wish in (*waiting, *made) if wish.keyless]
 
