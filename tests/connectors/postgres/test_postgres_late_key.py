@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
@@ -12,6 +16,7 @@ from disync.model.data import Column, Table
 from disync.model.errors import Unreachable
 from disync.model.run import Split
 from disync.model.types import Kind
+from waiting import until
 
 PAIRS = Table(
     "pairs",
@@ -154,3 +159,31 @@ def test_where_sessions_cannot_be_ended_the_run_goes_on(place: Place, monkeypatc
         monkeypatch.setattr(holder, "_END", statement)
         writer.dismiss(frozenset())
     assert flush(writer.open(Split("part", PEOPLE)), split="part") == []
+
+
+def test_nobody_comes_between_rows_that_are_there_twice_and_the_key(place: Place) -> None:
+    writer = place.writer()
+    writer.prepare_load([PEOPLE])
+    sink = writer.open(Split("part", PEOPLE))
+    sink.write(load([(1, "first"), (1, "last")]))
+    assert flush(sink, split="part") == []
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(place.url) as reads, psycopg.connect(place.url) as other:
+        reads.execute("SELECT 1 FROM people")
+        making = threading.Thread(target=sink.keyed, args=(PEOPLE,))
+        making.start()
+        until(lambda: place.run(waits) == [(1,)])
+        inserting = threading.Thread(target=insert, args=(other,))
+        inserting.start()
+        until(lambda: place.run(waits) == [(2,)])
+        reads.rollback()
+        making.join(20)
+        inserting.join(20)
+    assert keys(place, "people") == ["id"] and place.rows() == [(1, "last")]
+
+
+def insert(connection: psycopg.Connection[Any]) -> None:
+    with suppress(psycopg.errors.UniqueViolation):
+        connection.execute("INSERT INTO people VALUES (1, 'between')")
+        connection.execute("SELECT pg_sleep(0.5)")
+        connection.commit()

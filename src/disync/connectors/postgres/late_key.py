@@ -52,6 +52,8 @@ def put(connection: Connection, relation: Relation, keys: tuple[str, ...]) -> No
 
 def _add(connection: Connection, relation: Relation, keys: tuple[str, ...]) -> None:
     add = f"ALTER TABLE {relation} ADD PRIMARY KEY ({listed(keys)})"
+    # What a savepoint has locked is free again when it has failed.
+    connection.execute(f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE".encode())
     try:
         with connection.transaction():
             connection.execute(add.encode())
