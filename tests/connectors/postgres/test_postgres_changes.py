@@ -194,6 +194,15 @@ def test_c92_what_an_earlier_beginning_just_commits_comes_before_the_later_one(p
     committing.join(20)
 
 
+def test_c92_a_task_of_an_earlier_release_leaves_its_mark_when_it_goes_on(place: Place) -> None:
+    """Else a first row of it, and a later beginning's first mark, would not see each other."""
+    flush(place.sink(PEOPLE, owner="here/7/1"))
+    place.run("DELETE FROM disync_checkpoint WHERE split = ''")
+    place.sink(PEOPLE, owner="here/7/1")
+    marks = place.run("SELECT task, epoch FROM disync_checkpoint WHERE split = '' ORDER BY task")
+    assert marks == [("here/7", 1), ("here/7/1", 0)]
+
+
 def test_c92_an_earlier_beginning_and_a_later_one_do_not_wait_for_each_other(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,8 +104,8 @@ def begin(connection: Connection, schema: str, task: str) -> None:
 
 
 def begun(connection: Connection, schema: str, task: str) -> bool:
-    """Whether this task has begun here."""
-    return _has(connection, schema, "task = $1", task)
+    """Whether this task has begun here; one of an earlier release has left no mark of that."""
+    return _has(connection, schema, "task = $1 AND split = ''", task)
 
 
 def goes_on(connection: Connection, schema: str, task: str) -> bool:
