@@ -161,6 +161,17 @@ def test_where_sessions_cannot_be_ended_the_run_goes_on(place: Place, monkeypatc
     assert flush(writer.open(Split("part", PEOPLE)), split="part") == []
 
 
+def test_helpers_are_dismissed_though_the_session_has_been_cut_off(place: Place) -> None:
+    writer = place.writer(owner="here/7/1", epoch=4)
+    writer.prepare_load([PEOPLE])
+    gone = place.writer(owner="here/7/1", epoch=4, seat="gone").open(Split("part", PEOPLE))
+    gone.write(load([(1, "sent")]))
+    place.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'disync'")
+    writer.dismiss(frozenset())
+    with pytest.raises(Unreachable):
+        flush(gone, split="part")
+
+
 def test_nobody_comes_between_rows_that_are_there_twice_and_the_key(place: Place) -> None:
     writer = place.writer()
     writer.prepare_load([PEOPLE])

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
+import psycopg
+
 from disync.connectors.network import authority
 from disync.connectors.postgres import checkpoint as checkpoints
 from disync.connectors.postgres import inspection, late_key
@@ -78,9 +80,15 @@ class PostgresWriter(Writer):
         return warnings
 
     def dismiss(self, helpers: Set[str]) -> None:
+        """In the middle of a load, too, when its session has rested for long and may have been cut off."""
         connection, _ = self._connection()
         with told("ending the sessions of earlier runs"):
-            self._destination.holder.dismiss(connection, helpers)
+            try:
+                self._destination.holder.dismiss(connection, helpers)
+            except psycopg.Error:
+                if not connection.closed:
+                    raise
+                self._destination.holder.dismiss(self._connection()[0], helpers)
 
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
