@@ -29,6 +29,7 @@ HOLOGRES = Dialect(
     late_keys=False,
     fills=False,
     counts=False,  # not known; it has neither triggers nor rules
+    shares=False,  # not known
 )
 
 

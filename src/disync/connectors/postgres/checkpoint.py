@@ -52,7 +52,7 @@ WHERE epoch < $2 AND left(task, length($1::text)) = $1::text
   AND CASE WHEN substr(task, length($1::text) + 1) ~ '^[0-9]+$'
       THEN substr(task, length($1::text) + 1)::numeric < $3 ELSE false END
 """
-_LATEST = "SELECT epoch FROM {} WHERE task = $1 AND split = '' FOR SHARE"
+_LATEST = "SELECT epoch FROM {} WHERE task = $1 AND split = ''"
 
 _CLOSED = 2**62
 """An epoch that no run has: of what an earlier beginning of a task has written."""
@@ -149,27 +149,29 @@ def parts(connection: Connection, schema: str, task: str, split: str) -> dict[st
     return {str(id_): Position(position) for id_, position, done in rows if id_ == split or not done}
 
 
-def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None) -> None:
+def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None, shares: bool) -> None:
     """Make sure that the row is the one that this run saw last, and keep it locked until the transaction ends.
 
     Unreachable where another run has written it meanwhile: this one starts again, and learns whether it still counts.
+    `shares`: of the server's Dialect.
     """
     if seen is None:
-        require_latest(connection, schema, task)
+        require_latest(connection, schema, task, shares)
     held = read(connection, schema, task, split, lock=True)
     now, before = (found and (found.checkpoint.position, found.checkpoint.epoch) for found in (held, seen))
     if now != before:
         raise Unreachable(f"Another run has written {split} since this one looked; it starts again from there.")
 
 
-def require_latest(connection: Connection, schema: str, task: str) -> None:
+def require_latest(connection: Connection, schema: str, task: str, shares: bool) -> None:
     """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see one that
     is not committed. BegunAnew where one has come. To be asked before any row is locked, as who begins locks this one
-    first."""
+    first. `shares`: of the server's Dialect; without it, one that comes at just this moment is not kept from coming."""
     if (numbered := beginning(task)) is None:
         return
     name, number = numbered
-    row = connection.execute(_LATEST.format(relation(schema)).encode(), (name,)).fetchone()
+    query = _LATEST.format(relation(schema)) + (" FOR SHARE" if shares else "")
+    row = connection.execute(query.encode(), (name,)).fetchone()
     if row is not None and row[0] > number:
         raise BegunAnew
 

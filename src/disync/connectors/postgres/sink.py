@@ -88,9 +88,9 @@ class PostgresSink(Sink):
             self._pause()
             self._connection.rollback()
             self._lanes.clear()
-            checkpoints.keep(
-                self._connection, self._destination.schema, self._owner, self._split.id, self._seen
-            )  # a run that was replaced must not truncate what the new one has written
+            # A run that was replaced must not truncate what the new one has written.
+            schema, shares = self._destination.schema, self._dialect.shares
+            checkpoints.keep(self._connection, schema, self._owner, self._split.id, self._seen, shares)
             for one in (change, *change.together):
                 follow(self._connection, self._dialect, one, self._destination.wish)
             if change.together and self._seen is not None:
@@ -143,15 +143,15 @@ class PostgresSink(Sink):
         try:
             with told("writing rows"):
                 self._pause()
+                schema, lead = self._destination.schema, self._split.lead
                 if self._seen is None:
-                    checkpoints.require_latest(self._connection, self._destination.schema, self._owner)
-                if self._split.lead and (self._seen is None or self._seen.checkpoint.done):  # it begins to be one
-                    schema, lead = self._destination.schema, self._split.lead
+                    checkpoints.require_latest(self._connection, schema, self._owner, self._dialect.shares)
+                if lead and (self._seen is None or self._seen.checkpoint.done):  # it begins to be one
                     checkpoints.require_lead(self._connection, schema, self._owner, lead, checkpoint.epoch)
-                checkpoints.claim(self._connection, self._destination.schema, self._owner, new, self._seen)
+                checkpoints.claim(self._connection, schema, self._owner, new, self._seen)
                 self._apply()
                 kept = replace(checkpoint, refused=(*checkpoint.refused, *self._dirty))
-                checkpoints.refuse(self._connection, self._destination.schema, self._owner, kept)
+                checkpoints.refuse(self._connection, schema, self._owner, kept)
                 self._connection.commit()
         except BaseException:
             with suppress(psycopg.Error):

@@ -44,6 +44,7 @@ class Dialect:
     `properties`: of a table that we make, put by `CALL set_table_property`. `late_keys`: whether a table that is there
     can be given its primary key. `fills`: whether the default of a column that comes fills the rows that are there, at
     once and without writing them. `counts`: whether what it says of how many rows a statement has put is exact.
+    `shares`: whether several transactions can lock one row (FOR SHARE).
     """
 
     name: str
@@ -53,6 +54,7 @@ class Dialect:
     late_keys: bool = True
     fills: bool = True
     counts: bool = True
+    shares: bool = True
 
 
 POSTGRESQL = Dialect("PostgreSQL")

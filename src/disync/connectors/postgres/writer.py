@@ -109,7 +109,7 @@ class PostgresWriter(Writer):
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
-            checkpoints.require_latest(connection, destination.schema, destination.owner)
+            checkpoints.require_latest(connection, destination.schema, destination.owner, dialect.shares)
             connection.rollback()
             goes_on = checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = destination.wishes(tables, lenient or goes_on, late_key.waiting(connection))
