@@ -141,7 +141,9 @@ class Run:
         self._joining.require_targets(self._ledger.load(), self._ledger.checkpoints())
         try:
             pipeline = self._pipeline
-            keyless = pipeline.writer.prepare_load(pipeline.targets, self._task.confirmed, pipeline.small)
+            # What has come to the source since a load was begun, its log tells.
+            lenient = self._task.confirmed or (pipeline.loads and bool(self._ledger.load()))
+            keyless = pipeline.writer.prepare_load(pipeline.targets, lenient, pipeline.small)
             self._keys = LateKeys(keyless, pipeline.routes, pipeline.writer.open)
         except Misfit as error:
             if self._task.isolates and not self._task.confirmed:
