@@ -13,7 +13,6 @@ import msgspec
 
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.connection import MADE_MEANWHILE, Connection
-from disync.connectors.postgres.holder import beginning
 from disync.connectors.postgres.sql import Relation
 from disync.connectors.postgres.target import make_schema
 from disync.model.data import Dirty, Position
@@ -42,19 +41,7 @@ ON CONFLICT (task, split) DO UPDATE SET position = EXCLUDED.position, epoch = EX
 WHERE held.epoch <= EXCLUDED.epoch AND held.position = $7 AND held.epoch = $8 AND held.done = $9 RETURNING 1
 """
 
-_MARK = """
-INSERT INTO {} AS held (task, split, position, epoch, done, sequence, updated) VALUES ($1, '', '', $2, true, 0, now())
-ON CONFLICT (task, split) DO UPDATE SET epoch = greatest(held.epoch, EXCLUDED.epoch), updated = EXCLUDED.updated
-"""
-_CLOSE = """
-UPDATE {} SET epoch = $2
-WHERE epoch < $2 AND left(task, length($1::text)) = $1::text
-  AND CASE WHEN substr(task, length($1::text) + 1) ~ '^[0-9]+$'
-      THEN substr(task, length($1::text) + 1)::numeric < $3 ELSE false END
-"""
-_LATEST = "SELECT epoch FROM {} WHERE task = $1 AND split = ''"
-
-_CLOSED = 2**62
+CLOSED = 2**62
 """An epoch that no run has: of what an earlier beginning of a task has written."""
 
 
@@ -68,7 +55,7 @@ class Held:
     @property
     def closed(self) -> bool:
         """Whether it is of an earlier beginning of the task, which counts no more."""
-        return self.checkpoint.epoch == _CLOSED
+        return self.checkpoint.epoch == CLOSED
 
 
 def relation(schema: str) -> Relation:
@@ -91,30 +78,9 @@ def create(connection: Connection, schema: str) -> None:
     connection.rollback()
 
 
-def begin(connection: Connection, schema: str, task: str) -> None:
-    """The tables are ready: from now on the task goes on here. Whoever still has it from an earlier beginning is shut
-    out, such as a worker that stands still with rows in its hands; what it just commits is waited for. Commits."""
-    held = relation(schema)
-    if (numbered := beginning(task)) is not None:
-        name, number = numbered
-        connection.execute(_MARK.format(held).encode(), (name, number))
-        connection.execute(_CLOSE.format(held).encode(), (f"{name}/", _CLOSED, number))
-    connection.execute(_MARK.format(held).encode(), (task, 0))
-    connection.commit()
-
-
-def begun(connection: Connection, schema: str, task: str) -> bool:
-    """Whether this task has begun here; one of an earlier release has left no mark of that."""
-    return _has(connection, schema, "task = $1 AND split = ''", task)
-
-
 def goes_on(connection: Connection, schema: str, task: str) -> bool:
     """Whether this task has written here before: what its tables still lack, its log may bring then."""
-    return _has(connection, schema, "task = $1 AND split <> ''", task)
-
-
-def _has(connection: Connection, schema: str, condition: str, task: str) -> bool:
-    query = f"SELECT 1 FROM {relation(schema)} WHERE {condition} LIMIT 1".encode()
+    query = f"SELECT 1 FROM {relation(schema)} WHERE task = $1 AND split <> '' LIMIT 1".encode()
     found = connection.execute(query, (task,)).fetchone() is not None
     connection.rollback()
     return found
@@ -149,31 +115,15 @@ def parts(connection: Connection, schema: str, task: str, split: str) -> dict[st
     return {str(id_): Position(position) for id_, position, done in rows if id_ == split or not done}
 
 
-def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None, shares: bool) -> None:
+def keep(connection: Connection, schema: str, task: str, split: str, seen: Held | None) -> None:
     """Make sure that the row is the one that this run saw last, and keep it locked until the transaction ends.
 
     Unreachable where another run has written it meanwhile: this one starts again, and learns whether it still counts.
-    `shares`: of the server's Dialect.
     """
-    if seen is None:
-        require_latest(connection, schema, task, shares)
     held = read(connection, schema, task, split, lock=True)
     now, before = (found and (found.checkpoint.position, found.checkpoint.epoch) for found in (held, seen))
     if now != before:
         raise Unreachable(f"Another run has written {split} since this one looked; it starts again from there.")
-
-
-def require_latest(connection: Connection, schema: str, task: str, shares: bool) -> None:
-    """Let no later beginning come until the transaction ends: it closes the rows there are, and does not see one that
-    is not committed. BegunAnew where one has come. To be asked before any row is locked, as who begins locks this one
-    first. `shares`: of the server's Dialect; without it, one that comes at just this moment is not kept from coming."""
-    if (numbered := beginning(task)) is None:
-        return
-    name, number = numbered
-    query = _LATEST.format(relation(schema)) + (" FOR SHARE" if shares else "")
-    row = connection.execute(query.encode(), (name,)).fetchone()
-    if row is not None and row[0] > number:
-        raise BegunAnew
 
 
 def require_lead(connection: Connection, schema: str, task: str, lead: str, epoch: int) -> None:
@@ -212,4 +162,4 @@ def claim(connection: Connection, schema: str, task: str, new: Held, seen: Held 
 
 
 def _fenced(split: str, newer: int, epoch: int) -> Fenced:
-    return BegunAnew() if newer == _CLOSED else Fenced(f"Run {newer} writes {split} now; this is run {epoch}.", newer)
+    return BegunAnew() if newer == CLOSED else Fenced(f"Run {newer} writes {split} now; this is run {epoch}.", newer)

@@ -14,6 +14,7 @@ from hashlib import sha256
 import psycopg
 import structlog
 
+from disync.connectors.postgres.beginnings import numbered
 from disync.connectors.postgres.connection import APPLICATION, Connection
 from disync.model.connector import Site
 
@@ -49,8 +50,8 @@ class Holder:
     @property
     def _prefix(self) -> str:
         """Epochs grow from one beginning of a task to the next."""
-        numbered = beginning(self.owner)
-        name = numbered[0] if numbered else self.owner
+        found = numbered(self.owner)
+        name = found[0] if found else self.owner
         return f"{APPLICATION} {sha256(name.encode()).hexdigest()[:12]}."
 
     def dismiss(self, connection: Connection, helpers: Set[str]) -> None:
@@ -66,9 +67,3 @@ class Holder:
         connection.rollback()
         if ended:
             log.warning("postgres.sessions_ended", epoch=self.epoch, sessions=[pid for pid, _ in ended])
-
-
-def beginning(owner: str) -> tuple[str, int] | None:
-    """The name of a task without its beginning, and that; None where beginnings are not numbered."""
-    name, _, number = owner.rpartition("/")
-    return (name, int(number)) if name and number.isdecimal() else None

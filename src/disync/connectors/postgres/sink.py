@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import psycopg
 
+from disync.connectors.postgres import beginnings, late_key
 from disync.connectors.postgres import checkpoint as checkpoints
-from disync.connectors.postgres import late_key
 from disync.connectors.postgres.alter import follow
 from disync.connectors.postgres.catalog import describe
 from disync.connectors.postgres.checkpoint import Held
@@ -89,8 +89,10 @@ class PostgresSink(Sink):
             self._connection.rollback()
             self._lanes.clear()
             # A run that was replaced must not truncate what the new one has written.
-            schema, shares = self._destination.schema, self._dialect.shares
-            checkpoints.keep(self._connection, schema, self._owner, self._split.id, self._seen, shares)
+            schema = self._destination.schema
+            if self._seen is None:
+                beginnings.require_latest(self._connection, schema, self._owner, self._dialect.shares)
+            checkpoints.keep(self._connection, schema, self._owner, self._split.id, self._seen)
             for one in (change, *change.together):
                 follow(self._connection, self._dialect, one, self._destination.wish)
             if change.together and self._seen is not None:
@@ -145,7 +147,7 @@ class PostgresSink(Sink):
                 self._pause()
                 schema, lead = self._destination.schema, self._split.lead
                 if self._seen is None:
-                    checkpoints.require_latest(self._connection, schema, self._owner, self._dialect.shares)
+                    beginnings.require_latest(self._connection, schema, self._owner, self._dialect.shares)
                 if lead and (self._seen is None or self._seen.checkpoint.done):  # it begins to be one
                     checkpoints.require_lead(self._connection, schema, self._owner, lead, checkpoint.epoch)
                 checkpoints.claim(self._connection, schema, self._owner, new, self._seen)

@@ -10,8 +10,8 @@ from dataclasses import replace
 import psycopg
 
 from disync.connectors.network import authority
+from disync.connectors.postgres import beginnings, inspection, late_key
 from disync.connectors.postgres import checkpoint as checkpoints
-from disync.connectors.postgres import inspection, late_key
 from disync.connectors.postgres.catalog import Target, describe, describe_all
 from disync.connectors.postgres.connection import Connection, told
 from disync.connectors.postgres.destination import Destination, Link
@@ -109,7 +109,7 @@ class PostgresWriter(Writer):
         connection, dialect = self._connection()
         with told("preparing the target tables"):
             checkpoints.create(connection, destination.schema)
-            checkpoints.require_latest(connection, destination.schema, destination.owner, dialect.shares)
+            beginnings.require_latest(connection, destination.schema, destination.owner, dialect.shares)
             connection.rollback()
             goes_on = checkpoints.goes_on(connection, destination.schema, destination.owner)
             wishes = destination.wishes(tables, lenient or goes_on, late_key.waiting(connection))
@@ -124,8 +124,8 @@ class PostgresWriter(Writer):
                 for wish in waiting:
                     late_key.put(connection, wish.relation, wish.primary)
                 waiting = []
-            if not checkpoints.begun(connection, destination.schema, destination.owner):
-                checkpoints.begin(connection, destination.schema, destination.owner)
+            if not beginnings.begun(connection, destination.schema, destination.owner):
+                beginnings.begin(connection, destination.schema, destination.owner)
             return [wish.table for wish in (*waiting, *made) if wish.keyless]
 
     def foresee(self, table: Table) -> Outlook:
