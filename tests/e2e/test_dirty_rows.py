@@ -148,4 +148,4 @@ def test_workers_killed_while_they_replay(world: World) -> None:
             break
     until(lambda: listed(world, "replayed") == 2 * MANY)
     until(lambda: world.rows() == world.truth())
-    assert failovers(world) >= 1
+    until(lambda: failovers(world) >= 1)  # told of a moment after its rows, where the last of them came first
