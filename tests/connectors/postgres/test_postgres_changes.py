@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from place import PEOPLE, Place, changes, flush, load
 
-from disync.connectors.postgres import checkpoint
+from disync.connectors.postgres import checkpoint, connection
 from disync.model.data import Batch, Column, Dirty, Encoded, Position, SchemaChange, Table
 from disync.model.errors import BadConfig, BegunAnew, Fenced, Unreachable
 from disync.model.run import Checkpoint, Split
@@ -128,6 +128,21 @@ def test_any_changes_come_to_the_same_as_one_by_one(place: Place, seed: int) -> 
         found = [(a, b, None if v is None else f"{v:f}") for a, b, v in place.rows("pair")]
         wanted = [(a, b, None if v is None else f"{float(v):.30f}") for a, b, v in table.values()]
         assert sorted(found, key=repr) == sorted(wanted, key=repr)
+
+
+def test_a_session_that_the_server_ends_in_a_transaction_is_no_fault_of_the_task(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of several sessions waits for the others for as long as one of them waits for a lock."""
+    limit = "idle_in_transaction_session_timeout="
+    monkeypatch.setattr(connection, "_SESSION", connection._SESSION.replace(f"{limit}60000", f"{limit}200"))
+    sink = place.sink(PEOPLE, batchSize=1)
+    flush(sink)
+    sink.write(changes(("I", (1, "sent on")), ("I", (2, "sent on")), position="2"))
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in %' AND datname = current_database()"
+    until(lambda: place.run(idle) == [(0,)])
+    with pytest.raises(Unreachable, match="idle-in-transaction"):
+        sink.hold()
 
 
 def test_c92_an_older_run_changes_nothing_any_more(place: Place) -> None:

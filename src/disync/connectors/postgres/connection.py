@@ -42,6 +42,8 @@ _STAY = (
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _TRANSIENT = ("starting up", "shutting down", "too many", "remaining connection slots", "recovery", "terminating")
 _RETRIED = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+_ENDED = frozenset({"25P03", "25P04"})
+"""A session that stood still in a transaction, or a transaction that took too long: the server has ended it."""
 MADE_MEANWHILE = (
     psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject,
@@ -107,7 +109,7 @@ def refusal(error: psycopg.Error) -> TaskError:
 def trouble(error: psycopg.Error, doing: str) -> TaskError:
     """What an error of a statement means for the task."""
     state = error.sqlstate
-    if state is None or state[:2] in _RETRIED:
+    if state is None or state[:2] in _RETRIED or state in _ENDED:
         return Unreachable(f"PostgreSQL failed while {doing}: {reason(error)}")
     if state == "42501":
         return BadConfig(f"The user of the data source may not do this while {doing}: {reason(error)}. Grant it.")
