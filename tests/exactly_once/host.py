@@ -30,9 +30,6 @@ from disync.model.run import Task
 from disync.settings import Settings
 
 WORKER = "here"
-LET_GO_SECONDS = 110.0
-"""Two runs of several sessions can wait for each other where no server sees it, one of its sessions for another within
-its run: then the limit on waiting for locks ends that, after 90 s."""
 _CHILDREN = multiprocessing.get_context("forkserver")
 _CHILDREN.set_forkserver_preload(["disync.worker", "disync.connectors.mysql", "disync.connectors.postgres"])
 
@@ -159,7 +156,7 @@ class Host:
         """Let frozen runs go on, to their end: they must find that they have been replaced."""
         for hosted in self._frozen:
             hosted.gate.thaw()
-            hosted.thread.join(LET_GO_SECONDS)
+            hosted.thread.join(WAIT_SECONDS)
             assert not hosted.thread.is_alive(), "a run that was replaced goes on"
             if not isinstance(hosted.outcome, TaskError):
                 raise AssertionError(f"a run that was replaced ended with {hosted.outcome!r}") from hosted.outcome
