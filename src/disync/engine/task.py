@@ -138,11 +138,11 @@ class Run:
         return self._begin()
 
     def _prepare(self) -> None:
-        self._joining.require_targets(self._ledger.load(), self._ledger.checkpoints())
+        pipeline, load = self._pipeline, self._ledger.load()
+        self._joining.require_targets(load, self._ledger.checkpoints())
         try:
-            pipeline = self._pipeline
             # What has come to the source since a load was begun, its log tells.
-            lenient = self._task.confirmed or (pipeline.loads and bool(self._ledger.load()))
+            lenient = self._task.confirmed or (pipeline.loads and bool(load))
             keyless = pipeline.writer.prepare_load(pipeline.targets, lenient, pipeline.small)
             self._keys = LateKeys(keyless, pipeline.routes, pipeline.writer.open)
         except Misfit as error:

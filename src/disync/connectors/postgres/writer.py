@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
@@ -80,15 +81,9 @@ class PostgresWriter(Writer):
         return warnings
 
     def dismiss(self, helpers: Set[str]) -> None:
-        """In the middle of a load, too, when its session has rested for long and may have been cut off."""
         connection, _ = self._connection()
         with told("ending the sessions of earlier runs"):
-            try:
-                self._destination.holder.dismiss(connection, helpers)
-            except psycopg.Error:
-                if not connection.closed:
-                    raise
-                self._destination.holder.dismiss(self._connection()[0], helpers)
+            self._destination.holder.dismiss(connection, helpers)
 
     def prepare(self, tables: Sequence[Table], lenient: bool = False) -> None:
         """Make or verify every table, and the table of checkpoints. No table is made unless those there are fit."""
@@ -250,6 +245,12 @@ class PostgresWriter(Writer):
             connection.close()
 
     def _connection(self) -> Link:
+        """For questions, which come in the middle of a long run, too: a session that has rested may be cut off."""
+        if self._session is not None:
+            connection, _ = self._session
+            with suppress(psycopg.Error):
+                connection.execute("SELECT 1")
+                connection.rollback()
         if self._session is None or self._session[0].closed:
             self._session = self._destination.connect()
         return self._session
