@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from mariadb import MariaDB, mariadb
+from mysqld import Server, server
 from servers import postgres
 
 USER = PASSWORD = "bench"
@@ -47,7 +47,7 @@ _TARGET = {
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    source: MariaDB
+    source: Server
     target: str
     """URL"""
 
@@ -81,7 +81,7 @@ class Databases:
 
 @contextmanager
 def databases() -> Iterator[Databases]:
-    with mariadb(**_SOURCE) as source, postgres(**_TARGET) as target:
+    with server(**_SOURCE) as source, postgres(**_TARGET) as target:
         try:
             source.run(
                 [

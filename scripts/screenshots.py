@@ -23,7 +23,7 @@ import psycopg  # noqa: E402
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 from psycopg.conninfo import conninfo_to_dict  # noqa: E402
 
-import mariadb  # noqa: E402
+import mysqld  # noqa: E402
 import servers  # noqa: E402
 from disync.demo.seed import PROCESS_CONTENT  # noqa: E402
 from disync.gateway.client import Client  # noqa: E402
@@ -40,7 +40,7 @@ TABLES = ("orders", "customers", "products", "reviews", "returns")
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
-        mariadb.mariadb() as source,
+        mysqld.server() as source,
         servers.postgres() as target,
         tempfile.TemporaryDirectory() as home,
         servers.disync(Path(home), datahub=False) as service,
@@ -54,7 +54,7 @@ def main() -> None:
             _pictures(service, task, solution)
 
 
-def _fill(source: mariadb.MariaDB, target: str) -> None:
+def _fill(source: mysqld.Server, target: str) -> None:
     source.run("CREATE DATABASE shop")
     for number, table in enumerate(TABLES, 1):
         columns = "id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(60), amount DECIMAL(10,2), at DATETIME(3)"
@@ -65,7 +65,7 @@ def _fill(source: mariadb.MariaDB, target: str) -> None:
         session.execute("CREATE TABLE mirror.products (id int PRIMARY KEY, name varchar(20), amount numeric(10,2))")
 
 
-def _tasks(client: Client, source: mariadb.MariaDB, target: str) -> tuple[int, int]:
+def _tasks(client: Client, source: mysqld.Server, target: str) -> tuple[int, int]:
     at = conninfo_to_dict(target)
     url = f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}"
     content = {"jdbcUrl": url, "username": str(at["user"]), "password": "", "tag": "public"}
@@ -110,7 +110,7 @@ def _verify(client: Client, target: str, task: int) -> None:
 
 
 @contextmanager
-def _orders(source: mariadb.MariaDB) -> Iterator[None]:
+def _orders(source: mysqld.Server) -> Iterator[None]:
     """Orders that come in waves."""
     over = threading.Event()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import mysqld
 import servers
 from disync.home import configure_logging
 
@@ -23,6 +24,14 @@ configure_logging()
 
 # A test may run where no process may write bytecode; its children start much faster when they find some.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is said of one kind of server is not asked of the other one."""
+    other = "mariadb" if mysqld.MYSQL else "mysql"
+    asked = [item for item in items if item.get_closest_marker(other) is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
+    items[:] = asked
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from operating import PROJECT, Call, create
 from solving import NOWHERE, detail, extra, solution, solve, sources
 
-import mariadb
+import mysqld
 from disync.model.errors import Refused
 from disync.services import Services
 from disync.store import config_processes
@@ -18,8 +18,8 @@ from waiting import until
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run("CREATE DATABASE shop")
         server.run(
             "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, price DECIMAL(12,2) COMMENT 'net', name VARCHAR(40))"
@@ -68,7 +68,7 @@ def rules(root: Any) -> list[Any]:
     return list(steps[1]["parameter"]["tableMappingRule"]["datasource"][0]["tableRule"])
 
 
-def test_a_solution_is_made_of_a_short_form(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_solution_is_made_of_a_short_form(call: Call, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     text = content(call, generate(call, short("orders", several=True, datasourceSchema="public")))
     (rule,) = rules(json.loads(text))
@@ -82,7 +82,7 @@ def test_a_solution_is_made_of_a_short_form(call: Call, source: mariadb.MariaDB)
     assert call("DeployDISyncTask", **solution(made["FileId"]))["Data"]["Status"] == "success"
 
 
-def test_a_real_time_task_is_made_of_a_short_form(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_real_time_task_is_made_of_a_short_form(call: Call, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     text = content(call, generate(call, short("orders", several=True), "DI_REALTIME"), "DI_REALTIME")
     root = json.loads(text)
@@ -92,7 +92,7 @@ def test_a_real_time_task_is_made_of_a_short_form(call: Call, source: mariadb.Ma
     assert call("GetDISyncTask", **{**solution(file_id), "TaskType": "DI_REALTIME"})["Data"]["Code"] == text
 
 
-def test_every_table_stays_every_table(call: Call, source: mariadb.MariaDB) -> None:
+def test_every_table_stays_every_table(call: Call, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     text = content(call, generate(call, short()))
     assert rules(json.loads(text)) == []
@@ -106,7 +106,7 @@ def test_a_kind_that_is_not_served_says_so_when_it_is_asked_about(call: Call, ki
     assert data["Message"].startswith(f'{kind}: there is no connector yet that writes to "{kind[12:]}"')
 
 
-def test_a_source_that_does_not_fit_fails_and_says_why(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_source_that_does_not_fit_fails_and_says_why(call: Call, source: mysqld.Server) -> None:
     assert 'no data source named "mm"' in outcome(call, generate(call, short("orders")))["Message"]
     sources(call, source.content("shop"))
     missing = outcome(call, generate(call, short("orders", "nothing")))
@@ -140,7 +140,7 @@ def test_a_client_token_has_one_process(call: Call) -> None:
     assert [outcome(call, each)["Status"] for each in (first, other)] == ["fail", "fail"]
 
 
-def test_a_process_outlives_the_server_that_began_it(call: Call, services: Services, source: mariadb.MariaDB) -> None:
+def test_a_process_outlives_the_server_that_began_it(call: Call, services: Services, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     with services.store.write() as db:
         process_id = config_processes.add(
@@ -154,7 +154,7 @@ def test_a_process_outlives_the_server_that_began_it(call: Call, services: Servi
     assert rules(json.loads(content(call, process_id)))[0]["srcTable"] == "items"
 
 
-def test_tables_of_a_solution_are_changed(call: Call, source: mariadb.MariaDB) -> None:
+def test_tables_of_a_solution_are_changed(call: Call, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     file_id = solve(call, content(call, generate(call, short("orders", several=True))))["FileId"]
     wanted = {

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from operating import PROJECT, Call, create, data_source, task
 
-import mariadb
+import mysqld
 from disync.model.errors import Refused
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run(["CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY)"])
         yield server
 
@@ -33,12 +33,12 @@ def _made(call: Call, content: dict[str, str], *tables: str, **target: str) -> i
     return int(create(call, TaskContent=code)["FileId"])
 
 
-def test_a_source_that_can_be_followed_is_deployed(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_source_that_can_be_followed_is_deployed(call: Call, source: mysqld.Server) -> None:
     answer = call("DeployDISyncTask", **task(_made(call, source.content("shop"))))["Data"]
     assert (answer["Status"], answer["Message"]) == ("success", None)
 
 
-def test_a_certain_fault_refuses_the_task_with_its_remedy(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_certain_fault_refuses_the_task_with_its_remedy(call: Call, source: mysqld.Server) -> None:
     source.run("SET GLOBAL binlog_format = 'MIXED'")
     try:
         file_id = _made(call, source.content("shop"))
@@ -50,13 +50,13 @@ def test_a_certain_fault_refuses_the_task_with_its_remedy(call: Call, source: ma
     assert call("DeployDISyncTask", **task(file_id))["Data"]["Status"] == "success"
 
 
-def test_a_source_out_of_reach_is_deployed_with_a_warning(call: Call, source: mariadb.MariaDB) -> None:
+def test_a_source_out_of_reach_is_deployed_with_a_warning(call: Call, source: mysqld.Server) -> None:
     answer = call("DeployDISyncTask", **task(_made(call, source.content("shop", 1))))["Data"]
     assert answer["Status"] == "success"
     assert any("$.steps[0]: the source was not checked now" in warning for warning in answer["Warnings"])
 
 
-def test_c90_two_tables_into_one_are_refused_when_the_task_is_deployed(call: Call, source: mariadb.MariaDB) -> None:
+def test_c90_two_tables_into_one_are_refused_when_the_task_is_deployed(call: Call, source: mysqld.Server) -> None:
     file_id = _made(call, source.content("shop"), "orders", "items", table="all")
     with pytest.raises(
         Refused, match=r'\$\.steps\[1\]\.parameter\.table: 2 tables .* "all": items, orders\. Leave it out'

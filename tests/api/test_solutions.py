@@ -27,7 +27,7 @@ from solving import (
     text,
 )
 
-import mariadb
+import mysqld
 from disync.model.errors import BadConfig, ForbiddenAccess, NeedsConfirmation, Refused, Unreachable
 from disync.services import Services
 from disync.services.access import Caller, Role
@@ -39,8 +39,8 @@ TABLES = ("items", "orders", "people")
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run("CREATE DATABASE shop")
         for table in TABLES:
             server.run(f"CREATE TABLE shop.{table} (id INT PRIMARY KEY, name VARCHAR(20))")
@@ -49,7 +49,7 @@ def source() -> Iterator[mariadb.MariaDB]:
 
 
 @pytest.fixture
-def made(call: Call, source: mariadb.MariaDB) -> int:
+def made(call: Call, source: mysqld.Server) -> int:
     """The seed's solution over three tables."""
     sources(call, source.content("shop"))
     return int(solve(call)["FileId"])
@@ -368,7 +368,7 @@ def test_deploy_gives_the_run_the_text_as_it_stands_in_the_solution(
 
 
 def test_a_concurrency_beside_the_task_counts_where_it_has_none(
-    call: Call, source: mariadb.MariaDB, services: Services
+    call: Call, source: mysqld.Server, services: Services
 ) -> None:
     sources(call, source.content("shop"))
     root = json.loads(SEED)
@@ -379,7 +379,7 @@ def test_a_concurrency_beside_the_task_counts_where_it_has_none(
     assert json.loads(Driven.claim(services).task.code)["setting"] == {"speed": {"concurrent": 10}}
 
 
-def test_deploy_asks_the_source_first(call: Call, made: int, source: mariadb.MariaDB) -> None:
+def test_deploy_asks_the_source_first(call: Call, made: int, source: mysqld.Server) -> None:
     source.run("SET GLOBAL binlog_format = 'MIXED'")
     try:
         with pytest.raises(Refused, match=r"^\$\.realtimeSyncConfig\.content\.steps\[0\]: binlog_format is MIXED"):
@@ -389,7 +389,7 @@ def test_deploy_asks_the_source_first(call: Call, made: int, source: mariadb.Mar
     assert digit(call, made) == "1"
 
 
-def test_a_table_more_and_a_table_less_while_it_runs(call: Call, source: mariadb.MariaDB, services: Services) -> None:
+def test_a_table_more_and_a_table_less_while_it_runs(call: Call, source: mysqld.Server, services: Services) -> None:
     sources(call, source.content("shop"))
     file_id = solve(call, text("orders", "items"))["FileId"]
     call("DeployDISyncTask", **solution(file_id))
@@ -477,7 +477,7 @@ def test_a_solution_is_found_by_its_data_sources(call: Call, made: int) -> None:
     assert call("ListRefDISyncTasks", **asked, RefType="to")["Data"]["DISyncTasks"] == []
 
 
-def test_c90_two_tables_that_would_become_one_are_refused(call: Call, source: mariadb.MariaDB) -> None:
+def test_c90_two_tables_that_would_become_one_are_refused(call: Call, source: mysqld.Server) -> None:
     sources(call, source.content("shop"))
     rules = [{"srcTable": table, "dstTable": "public.one"} for table in ("orders", "items")]
     root = json.loads(text("orders", "items"))

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from shapes import wrong
 from solving import SEED as SOLUTION
 
-import mariadb
+import mysqld
 import servers
 from datahub import DataHub
 from disync.connectors import find
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run("CREATE DATABASE shop")
         server.run(SHOP, "shop")
         yield server
@@ -66,7 +66,7 @@ def content_of(url: str) -> str:
 
 
 @pytest.fixture
-def both(call: Call, source: mariadb.MariaDB, target: str) -> Call:
+def both(call: Call, source: mysqld.Server, target: str) -> Call:
     """Calls operations where the seed's two data sources are real."""
     data_source(call, "mm", DataSourceType="mysql", Content=json.dumps(source.content("shop")))
     data_source(call, "holo", DataSourceType="holo", Content=content_of(target))
@@ -124,7 +124,7 @@ def test_what_a_run_would_stop_at_is_a_warning_of_its_table_alone(both: Call) ->
     assert told["part_1"]["Warnings"] == []
 
 
-def test_the_statement_told_is_the_one_that_the_writer_runs(both: Call, source: mariadb.MariaDB, target: str) -> None:
+def test_the_statement_told_is_the_one_that_the_writer_runs(both: Call, source: mysqld.Server, target: str) -> None:
     made = preview(both, solution(table=["orders"]))["Tables"][0]["Ddl"]
     assert make(both, made) == {"Status": "success", "Message": None, "Table": "public.orders"}
     described = "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = "
@@ -203,7 +203,7 @@ def test_rules_select_rename_add_and_merge(both: Call) -> None:
         )
 
 
-def test_only_the_page_is_looked_at(both: Call, source: mariadb.MariaDB) -> None:
+def test_only_the_page_is_looked_at(both: Call, source: mysqld.Server) -> None:
     """However many tables there are, the source is asked equally often."""
 
     def queries() -> int:
@@ -225,7 +225,7 @@ def test_only_the_page_is_looked_at(both: Call, source: mariadb.MariaDB) -> None
     assert asked("few", 5) == asked("many", 150)
 
 
-def test_a_text_that_could_not_be_deployed_is_refused_at_its_place(both: Call, source: mariadb.MariaDB) -> None:
+def test_a_text_that_could_not_be_deployed_is_refused_at_its_place(both: Call, source: mysqld.Server) -> None:
     place = r"\$\.realtimeSyncConfig\.content\.steps\[1\]"
     with pytest.raises(Refused, match=rf"{place}\.parameter\.datasource: there is no data source named \"none\""):
         preview(both, SOLUTION.replace('"holo"', '"none"').replace('"stepType":"none"', '"stepType":"holo"'))
@@ -308,7 +308,7 @@ def test_addresses_are_checked_and_roles_hold(services: Services, root: Caller, 
     assert event["Code"] == "OK" and "CREATE TABLE t" in event["Parameters"]
 
 
-def test_tables_are_listed_with_rows_bytes_and_keys(both: Call, source: mariadb.MariaDB, target: str) -> None:
+def test_tables_are_listed_with_rows_bytes_and_keys(both: Call, source: mysqld.Server, target: str) -> None:
     def tables(name: str, **more: Any) -> list[tuple[Any, ...]]:
         answer = both("ListDataSourceTables", **PROJECT, DatasourceName=name, PageSize=100, **more)
         assert wrong("ListDataSourceTables", answer) == []

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from psycopg.conninfo import conninfo_to_dict
 from visiting import Visit
 
-import mariadb
+import mysqld
 import servers
 from waiting import until
 
@@ -40,8 +40,8 @@ JOB = {
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run("CREATE DATABASE shop")
         for table in TABLES:
             server.run(
@@ -80,7 +80,7 @@ def set_text(page: Page, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
-def set_position(page: Page, source: mariadb.MariaDB) -> None:
+def set_position(page: Page, source: mysqld.Server) -> None:
     """Of a task that is stopped: a place that is none is refused in the dialog, one that is there is kept."""
     page.get_by_role("link", name="Checkpoints").click()
     row = page.get_by_role("row", name="binlog")
@@ -113,12 +113,12 @@ def load_again(page: Page, target: str) -> None:
         expect(row).to_contain_text("Following", timeout=60_000)
 
 
-def test_from_data_sources_to_a_running_task_and_its_end(visit: Visit, source: mariadb.MariaDB, target: str) -> None:
+def test_from_data_sources_to_a_running_task_and_its_end(visit: Visit, source: mysqld.Server, target: str) -> None:
     page = visit.sign_in()
     visit.open("sources")
     at = conninfo_to_dict(target)
-    place = {"Host": "127.0.0.1", "Port": str(source.port), "Database": "shop", "User": mariadb.USER}
-    add_source(page, "mysql", "shop_source", place | {"Password": mariadb.PASSWORD})
+    place = {"Host": "127.0.0.1", "Port": str(source.port), "Database": "shop", "User": mysqld.USER}
+    add_source(page, "mysql", "shop_source", place | {"Password": mysqld.PASSWORD})
     place = {"Host": "127.0.0.1", "Port": str(at["port"]), "Database": str(at["dbname"]), "User": str(at["user"])}
     add_source(page, "postgresql", "shop_target", place)
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from test_console_tasks import JOB
 from visiting import Visit
 
-import mariadb
+import mysqld
 import servers
 from disync.gateway.client import Client
 from disync.gateway.spec import Spec
@@ -28,7 +28,7 @@ HOSTILE = "<img src=x onerror=document.title='hit'>"
 class Shop:
     """A running task from a MariaDB to a PostgreSQL, which stops at the first row that is refused."""
 
-    def __init__(self, service: servers.Service, source: mariadb.MariaDB, target: str) -> None:
+    def __init__(self, service: servers.Service, source: mysqld.Server, target: str) -> None:
         self.source, self.target = source, target
         self._api = Client(f"http://{service.address}", *service.key)
         at = conninfo_to_dict(target)
@@ -74,7 +74,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(service: servers.Service) -> Iterator[Shop]:
-    with mariadb.mariadb() as source, servers.postgres() as target:
+    with mysqld.server() as source, servers.postgres() as target:
         source.run("CREATE DATABASE shop")
         for table in ("orders", "items"):
             source.run(f"CREATE TABLE shop.{table} (id INT PRIMARY KEY, name VARCHAR(60))")

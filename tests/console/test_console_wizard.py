@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from psycopg.conninfo import conninfo_to_dict
 from visiting import Visit
 
-import mariadb
+import mysqld
 import servers
 from datahub import DataHub
 from disync.demo.seed import PROCESS_CONTENT, PROJECTS, SEED, SOURCE, SOURCE_TOPIC, TARGET, TARGET_TOPIC
@@ -40,8 +40,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Servic
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run("CREATE DATABASE shop")
         for table in TABLES:
             made = f"CREATE TABLE `{table}` (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL)"
@@ -115,11 +115,11 @@ class Steps:
         return int(self.page.url.rpartition("/")[2])
 
 
-def places(source: mariadb.MariaDB, target: str) -> tuple[dict[str, str], dict[str, str]]:
+def places(source: mysqld.Server, target: str) -> tuple[dict[str, str], dict[str, str]]:
     at = conninfo_to_dict(target)
     mysql = {"Host": "127.0.0.1", "Port": str(source.port), "Database": "shop"}
     holo = {"Host": "127.0.0.1", "Port": str(at["port"]), "Database": str(at["dbname"]), "User": str(at["user"])}
-    return mysql | {"User": mariadb.USER, "Password": mariadb.PASSWORD}, holo
+    return mysql | {"User": mysqld.USER, "Password": mysqld.PASSWORD}, holo
 
 
 def rows(target: str, table: str) -> int:
@@ -129,7 +129,7 @@ def rows(target: str, table: str) -> int:
     return int(found[0])
 
 
-def test_the_seeds_solution_is_made_step_by_step(visit: Visit, source: mariadb.MariaDB, target: str) -> None:
+def test_the_seeds_solution_is_made_step_by_step(visit: Visit, source: mysqld.Server, target: str) -> None:
     steps, page = Steps(visit), visit.page
     visit.open("new")
     steps.at("What it is")
@@ -312,7 +312,7 @@ def _plain(job: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("visit", ["narrow"], indirect=True)
 def test_tables_are_taken_by_a_pattern_and_renamed_on_a_narrow_screen(
-    visit: Visit, source: mariadb.MariaDB, target: str
+    visit: Visit, source: mysqld.Server, target: str
 ) -> None:
     steps, page = Steps(visit), visit.page
     mysql, holo = places(source, target)
@@ -360,7 +360,7 @@ def test_tables_are_taken_by_a_pattern_and_renamed_on_a_narrow_screen(
     assert visit.wrong == [], "\n".join(visit.wrong)
 
 
-def test_what_was_begun_goes_on_by_json(visit: Visit, source: mariadb.MariaDB) -> None:
+def test_what_was_begun_goes_on_by_json(visit: Visit, source: mysqld.Server) -> None:
     """Data sources are those of the tests before, or any others of these types."""
     steps, page = Steps(visit), visit.page
     content = {"endpoint": "http://127.0.0.1:1", "project": "p", "accessId": "a", "accessKey": "k", "tag": "public"}

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-import mariadb
+import mysqld
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
+def source() -> Iterator[mysqld.Server]:
     """An empty server, for all tests of a module."""
-    with mariadb.mariadb() as server:
+    with mysqld.server() as server:
         yield server

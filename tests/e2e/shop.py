@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from test_crash import SPEC
 
-import mariadb
+import mysqld
 import servers
 from disync.gateway.client import Client
 
@@ -18,7 +18,7 @@ ROWS = 3000
 
 
 class World:
-    def __init__(self, service: servers.Service, source: mariadb.MariaDB, target: str, group: str = "") -> None:
+    def __init__(self, service: servers.Service, source: mysqld.Server, target: str, group: str = "") -> None:
         self.service, self.source, self.target = service, source, target
         self.api = Client(f"http://{service.address}", *service.key)
         at = conninfo_to_dict(target)
@@ -93,7 +93,7 @@ class World:
         return [tuple(row) for row in self.source.run(query)]
 
 
-def stock(source: mariadb.MariaDB, rows: int = ROWS) -> None:
+def stock(source: mysqld.Server, rows: int = ROWS) -> None:
     """Make the database anew, with so many orders."""
     source.run("DROP DATABASE IF EXISTS shop")
     source.run("CREATE DATABASE shop")
@@ -104,7 +104,7 @@ def stock(source: mariadb.MariaDB, rows: int = ROWS) -> None:
     source.run(f"INSERT INTO shop.orders VALUES {values}")
 
 
-def change(source: mariadb.MariaDB, seed: int, rounds: int) -> None:
+def change(source: mysqld.Server, seed: int, rounds: int) -> None:
     """Random inserts, updates, deletes and key updates, several to a transaction."""
     random_ = random.Random(seed)
     top = ROWS * (1 + seed)

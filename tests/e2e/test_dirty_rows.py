@@ -14,7 +14,7 @@ import urllib3
 from shop import World, change, stock
 from test_crash import kill_the_holder, until
 
-import mariadb
+import mysqld
 import servers
 from disync.store import dirty
 from disync.store.database import open_store
@@ -24,7 +24,7 @@ MANY = 120
 
 
 @pytest.fixture
-def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
+def world(source: mysqld.Server, postgres_database: str, tmp_path: Path) -> Iterator[World]:
     stock(source, ROWS)
     with servers.disync(tmp_path, datahub=False) as service:
         world = World(service, source, postgres_database)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg.conninfo import conninfo_to_dict
 from shop import World, stock
 
-import mariadb
+import mysqld
 import servers
 from catalogue import Catalogue, catalogue
 from waiting import until
@@ -25,8 +25,8 @@ SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         stock(server, 20)
         server.run("CREATE TABLE shop.items (id BIGINT PRIMARY KEY, label VARCHAR(9) COMMENT '名称')")
         yield server
@@ -83,7 +83,7 @@ def counted(service: servers.Service) -> dict[tuple[str, str], float]:
 
 
 def test_a_task_and_a_solution_are_traced(
-    server: servers.Service, source: mariadb.MariaDB, postgres_database: str, told: Catalogue, tmp_path: Path
+    server: servers.Service, source: mysqld.Server, postgres_database: str, told: Catalogue, tmp_path: Path
 ) -> None:
     world = World(server, source, postgres_database)
     until(lambda: types(told.of("default.shop")) == ["START", "RUNNING"], seconds=SECONDS)
@@ -122,7 +122,7 @@ def test_a_task_and_a_solution_are_traced(
 
 
 def test_a_catalogue_that_is_away_stops_nobody(
-    server: servers.Service, source: mariadb.MariaDB, postgres_database: str, told: Catalogue
+    server: servers.Service, source: mysqld.Server, postgres_database: str, told: Catalogue
 ) -> None:
     told.status = 500
     world = World(server, source, postgres_database)

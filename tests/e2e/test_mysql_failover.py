@@ -16,11 +16,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from test_crash import SPEC, until
 
-import mariadb
+import mysqld
 import servers
 import tcp_proxy
 from disync.gateway.client import Client
-from mariadb_group import caught_up, follow, group, promote
+from mysqld_group import caught_up, follow, group, promote
 
 
 class World:
@@ -75,26 +75,26 @@ class World:
 
 
 @pytest.fixture
-def pair() -> Iterator[list[mariadb.MariaDB]]:
+def pair() -> Iterator[list[mysqld.Server]]:
     # What the first server has told, it still has when it comes back.
     with group(1, innodb_flush_log_at_trx_commit="1", sync_binlog="1") as servers_:
         servers_[0].run("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "own")
         yield servers_
 
 
-def _write(server: mariadb.MariaDB, first: int, count: int) -> None:
+def _write(server: mysqld.Server, first: int, count: int) -> None:
     for number in range(first, first + count):
         server.run(["BEGIN", f"INSERT INTO own.t VALUES ({number}, 0)", f"UPDATE own.t SET v = {number}", "COMMIT"])
 
 
 def test_c43_a_task_survives_a_failover_and_the_way_back(
-    pair: list[mariadb.MariaDB], postgres_database: str, tmp_path: Path
+    pair: list[mysqld.Server], postgres_database: str, tmp_path: Path
 ) -> None:
     primary, replica = pair
     with servers.disync(tmp_path, datahub=False) as service, tcp_proxy.proxy(primary.port) as proxy:
         world = World(service, primary.content("own", proxy.port), postgres_database)
 
-        def equal(server: mariadb.MariaDB) -> bool:
+        def equal(server: mysqld.Server) -> bool:
             return world.select('SELECT id, v FROM "rows".t ORDER BY id') == [tuple(row) for row in server.run(TRUTH)]
 
         # A row that is written before its table has been read comes with the load, and once more as a change.

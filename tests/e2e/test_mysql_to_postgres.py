@@ -10,12 +10,12 @@ import pytest
 from shop import World, change, stock
 from test_crash import kill_the_holder, runs_begun, until
 
-import mariadb
+import mysqld
 import servers
 
 
 @pytest.fixture
-def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
+def world(source: mysqld.Server, postgres_database: str, tmp_path: Path) -> Iterator[World]:
     stock(source)
     with servers.disync(tmp_path, datahub=False) as service:
         yield World(service, source, postgres_database)

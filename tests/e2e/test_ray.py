@@ -22,7 +22,7 @@ import test_crash
 from psycopg.conninfo import conninfo_to_dict
 from test_crash import check, total
 
-import mariadb
+import mysqld
 import servers
 from ray_cluster import TOKEN, Cluster, cluster
 from waiting import until
@@ -159,7 +159,7 @@ def test_a_task_waits_for_the_cluster_then_for_its_group_and_runs(stage: Stage) 
 
 
 def test_the_seeds_solution_waits_for_its_group_loads_and_follows(
-    stage: Stage, source: mariadb.MariaDB, postgres_database: str
+    stage: Stage, source: mysqld.Server, postgres_database: str
 ) -> None:
     source.run("CREATE DATABASE IF NOT EXISTS seeds")
     for table in ("t0", "t1"):
@@ -213,7 +213,7 @@ def servers_client(stage: Stage) -> Callable[..., dict[str, Any]]:
     return lambda action, **parameters: api.call(test_crash.SPEC.operations[action], parameters)
 
 
-def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mariadb.MariaDB, target: str) -> None:
+def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mysqld.Server, target: str) -> None:
     stage.gather()
     shop.stock(source)
     stage.world = shop.World(stage.service, source, target, "a")
@@ -314,7 +314,7 @@ def test_the_whole_cluster_is_lost_and_built_again(stage: Stage) -> None:
 def test_no_secret_is_in_what_ray_keeps_and_writes(stage: Stage) -> None:
     files = [path for path in stage.ray.folder.rglob("*") if path.is_file()]
     assert any("rocksdb" in str(path) or "gcs" in path.parts for path in files)
-    secrets = (PASSWORD, mariadb.PASSWORD, TOKEN, (stage.home / "key").read_text().strip())
+    secrets = (PASSWORD, mysqld.PASSWORD, TOKEN, (stage.home / "key").read_text().strip())
     for path in files:
         text = path.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in text], path

@@ -10,7 +10,7 @@ import psutil
 import psycopg
 import shop
 
-import mariadb
+import mysqld
 import servers
 from ray_cluster import Cluster, cluster
 from waiting import until
@@ -26,7 +26,7 @@ def holder(store: str, ray: Cluster, file_id: str) -> psutil.Process | None:
 
 
 def test_a_head_that_keeps_its_state_is_killed_and_started_again(
-    tmp_path: Path, source: mariadb.MariaDB, postgres_database: str
+    tmp_path: Path, source: mysqld.Server, postgres_database: str
 ) -> None:
     home = tmp_path / "home"
     keeping = {

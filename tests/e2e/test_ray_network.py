@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import shop
 
-import mariadb
+import mysqld
 import servers
 from netspace import HUB, places
 from ray_cluster import Cluster, cluster
@@ -30,7 +30,7 @@ def test_a_node_is_cut_off_replaced_and_comes_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         there = stack.enter_context(places("one", "two"))
         store, target = (stack.enter_context(servers.postgres_server()) for _ in range(2))
-        source = stack.enter_context(mariadb.mariadb())
+        source = stack.enter_context(mysqld.server())
         source.host = HUB
         for port in (store.port, target.port, source.port):
             stack.enter_context(proxy(port, host=HUB, port=port))

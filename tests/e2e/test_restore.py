@@ -23,7 +23,7 @@ import pytest
 from test_crash import until
 from test_mysql_failover import TRUTH, World
 
-import mariadb
+import mysqld
 import servers
 from disync.gateway.client import Client
 
@@ -31,8 +31,8 @@ INSERTED = "SELECT id, count(*) FROM log.t WHERE _operation_type_ = 'I' GROUP BY
 
 
 @pytest.fixture
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         server.run(["CREATE DATABASE own"])
         server.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "own")
         yield server
@@ -89,12 +89,12 @@ def restore(url: str, file: Path) -> None:
     subprocess.run([*back, f"--dbname={url}", str(file)], check=True, timeout=60)
 
 
-def write(source: mariadb.MariaDB, first: int, last: int) -> None:
+def write(source: mysqld.Server, first: int, last: int) -> None:
     for number in range(first, last):
         source.run([f"INSERT INTO own.t VALUES ({number}, {number})"])
 
 
-def equal(world: World, source: mariadb.MariaDB) -> bool:
+def equal(world: World, source: mysqld.Server) -> bool:
     return world.select('SELECT id, v FROM "rows".t ORDER BY id') == [tuple(row) for row in source.run(TRUTH)]
 
 
@@ -109,7 +109,7 @@ def kill_the_workers(service: servers.Service) -> None:
 
 
 def test_the_target_is_newer_than_the_store_and_wins(
-    store: Store, source: mariadb.MariaDB, postgres_database: str, tmp_path: Path
+    store: Store, source: mysqld.Server, postgres_database: str, tmp_path: Path
 ) -> None:
     with servers.disync(store.home, datahub=False, **store.environment) as service:
         world = World(service, source.content("own"), postgres_database)
@@ -143,7 +143,7 @@ def failovers(world: World, file_id: str) -> list[str]:
 
 
 def test_a_target_that_has_lost_what_was_loaded_stops_the_task_and_says_so(
-    source: mariadb.MariaDB, postgres_database: str, tmp_path: Path
+    source: mysqld.Server, postgres_database: str, tmp_path: Path
 ) -> None:
     write(source, 1, 11)
     with servers.disync(tmp_path / "home", datahub=False) as service:
@@ -166,7 +166,7 @@ def test_a_target_that_has_lost_what_was_loaded_stops_the_task_and_says_so(
 
 
 def test_a_task_made_after_the_backup_and_one_made_after_the_restore_are_not_taken_for_one(
-    store: Store, source: mariadb.MariaDB, postgres_database: str, tmp_path: Path
+    store: Store, source: mysqld.Server, postgres_database: str, tmp_path: Path
 ) -> None:
     """They have one FileId: the second would go on where the first was, and miss what is before."""
     write(source, 1, 11)

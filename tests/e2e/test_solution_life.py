@@ -14,7 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from test_clients import Client
 
-import mariadb
+import mysqld
 import servers
 from waiting import until
 
@@ -34,7 +34,7 @@ def client(request: pytest.FixtureRequest, server: servers.Service) -> Iterator[
 class Shop:
     """A database of the source with some tables, a target, and a workspace that knows both as `mm` and `holo`."""
 
-    def __init__(self, client: Client, source: mariadb.MariaDB, target: str, tables: int) -> None:
+    def __init__(self, client: Client, source: mysqld.Server, target: str, tables: int) -> None:
         number = next(_NUMBER)
         self.client, self.source, self.target, self.database = client, source, target, f"shop{number}"
         source.run(f"CREATE DATABASE {self.database}")
@@ -146,7 +146,7 @@ def short(*tables: str) -> dict[str, Any]:
     }
 
 
-def test_a_solution_lives(client: Client, source: mariadb.MariaDB, postgres_database: str) -> None:
+def test_a_solution_lives(client: Client, source: mysqld.Server, postgres_database: str) -> None:
     shop = Shop(client, source, postgres_database, tables=3)
     text = shop.generated("GenerateDISyncTaskConfigForCreating", short("t0", "t1"))
     file_id = shop.ask("CreateDISyncTask", TaskContent=text, TaskName="shop")["FileId"]
@@ -204,7 +204,7 @@ def one(server: servers.Service) -> Iterator[Client]:
 
 
 def test_a_target_that_differs_waits_to_be_confirmed(
-    one: Client, source: mariadb.MariaDB, postgres_database: str
+    one: Client, source: mysqld.Server, postgres_database: str
 ) -> None:
     shop = Shop(one, source, postgres_database, tables=2)
     with psycopg.connect(postgres_database) as connection:
@@ -221,7 +221,7 @@ def test_a_target_that_differs_waits_to_be_confirmed(
     shop.stopped(file_id)
 
 
-def test_a_table_that_cannot_go_on_is_left_behind(one: Client, source: mariadb.MariaDB, postgres_database: str) -> None:
+def test_a_table_that_cannot_go_on_is_left_behind(one: Client, source: mysqld.Server, postgres_database: str) -> None:
     shop = Shop(one, source, postgres_database, tables=2)
     root = json.loads(SEED)
     root["realtimeSyncConfig"]["content"]["setting"]["ddlMarkMap"] = {"DROPCOLUMN": "CRITICAL"}
@@ -241,7 +241,7 @@ def test_a_table_that_cannot_go_on_is_left_behind(one: Client, source: mariadb.M
     shop.stopped(file_id)
 
 
-def test_the_seeds_own_solution_takes_every_table(one: Client, source: mariadb.MariaDB, postgres_database: str) -> None:
+def test_the_seeds_own_solution_takes_every_table(one: Client, source: mysqld.Server, postgres_database: str) -> None:
     shop = Shop(one, source, postgres_database, tables=4)
     file_id = shop.ask("CreateDISyncTask", TaskContent=SEED)["FileId"]
     found = shop.detail(file_id)

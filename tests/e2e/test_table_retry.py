@@ -14,7 +14,7 @@ import pytest
 from own_client import OwnClient
 from test_solution_life import SEED, Shop
 
-import mariadb
+import mysqld
 import servers
 from waiting import until
 
@@ -92,7 +92,7 @@ class Watched:
 
 @pytest.mark.timeout(300)
 def test_a_table_that_fails_is_mended_and_retried_alone(
-    service: servers.Service, source: mariadb.MariaDB, postgres_database: str
+    service: servers.Service, source: mysqld.Server, postgres_database: str
 ) -> None:
     shop = Shop(OwnClient(service), source, postgres_database, tables=5)
     watched = Watched(shop)

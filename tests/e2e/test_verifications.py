@@ -16,7 +16,7 @@ import pytest
 from shop import ROWS, World
 from test_verify import PLANTED, spoil, stock_both, verify
 
-import mariadb
+import mysqld
 import servers
 from disync.gateway.client import Client
 from disync.store import verifications as rows
@@ -27,7 +27,7 @@ from waiting import until
 @pytest.fixture(scope="module")
 def world(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
-        mariadb.mariadb() as source,
+        mysqld.server() as source,
         servers.database(postgres_url, "verifications") as target,
         servers.disync(tmp_path_factory.mktemp("home"), datahub=False) as service,
     ):

@@ -15,13 +15,13 @@ import pytest
 from shop import ROWS, World, change, stock
 from test_crash import kill_the_holder, until
 
-import mariadb
+import mysqld
 import servers
 from disync.store import dirty
 from disync.store.database import open_store
 
 
-def stock_both(source: mariadb.MariaDB) -> None:
+def stock_both(source: mysqld.Server) -> None:
     """Orders by their numbers, and names by themselves."""
     stock(source)
     source.run("CREATE TABLE shop.names (name VARCHAR(40) COLLATE utf8mb4_general_ci PRIMARY KEY, n INT)")
@@ -29,7 +29,7 @@ def stock_both(source: mariadb.MariaDB) -> None:
 
 
 @pytest.fixture
-def world(source: mariadb.MariaDB, postgres_database: str, tmp_path: Path) -> Iterator[World]:
+def world(source: mysqld.Server, postgres_database: str, tmp_path: Path) -> Iterator[World]:
     stock_both(source)
     with servers.disync(tmp_path, datahub=False) as service:
         world = World(service, source, postgres_database)

@@ -15,7 +15,7 @@ import pytest
 from own_client import OwnClient
 from test_solution_life import ROWS, SEED, Shop
 
-import mariadb
+import mysqld
 import servers
 from waiting import until
 
@@ -82,7 +82,7 @@ def found(report: Any) -> dict[str, set[tuple[str, int]]]:
 
 @pytest.mark.timeout(180)
 def test_what_is_planted_in_a_merged_table_is_found_and_mended(
-    service: servers.Service, source: mariadb.MariaDB, postgres_database: str
+    service: servers.Service, source: mysqld.Server, postgres_database: str
 ) -> None:
     shop = Shop(OwnClient(service), source, postgres_database, tables=0)
     for shard in SHARDS:

@@ -15,7 +15,7 @@ import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 from shop import ROWS, World, stock
 
-import mariadb
+import mysqld
 import servers
 from waiting import until
 
@@ -23,14 +23,14 @@ DASHBOARD = Path(__file__).parents[2] / "docs/grafana/disync.json"
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[mariadb.MariaDB]:
-    with mariadb.mariadb() as server:
+def source() -> Iterator[mysqld.Server]:
+    with mysqld.server() as server:
         stock(server)
         yield server
 
 
 @pytest.fixture
-def world(server: servers.Service, source: mariadb.MariaDB, postgres_database: str) -> World:
+def world(server: servers.Service, source: mysqld.Server, postgres_database: str) -> World:
     return World(server, source, postgres_database)
 
 
@@ -79,7 +79,7 @@ def asked_by_the_dashboard(world: World) -> list[str]:
 
 
 @pytest.mark.timeout(180)
-def test_a_task_is_seen_while_it_runs(world: World, source: mariadb.MariaDB) -> None:
+def test_a_task_is_seen_while_it_runs(world: World, source: mysqld.Server) -> None:
     until(lambda: world.rows() == world.truth())
     until(lambda: tables(world)[0]["Status"] == "FOLLOW", lambda: str(tables(world)))
     (orders,) = tables(world)

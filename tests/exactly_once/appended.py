@@ -10,7 +10,7 @@ from typing import Any
 
 from truth import Column, Run, source_tables
 
-import mariadb
+import mysqld
 from disync.connectors.mysql import CONNECTOR
 from disync.connectors.mysql.changes import MySQLChangeReader
 from disync.model.connector import Site
@@ -29,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1)
 class Appended:
     """Made before its task begins, so that whatever the task follows lies behind. No table may be altered."""
 
-    def __init__(self, server: mariadb.MariaDB, name: str) -> None:
+    def __init__(self, server: mysqld.Server, name: str) -> None:
         content = {"here": server.content(name)}
         # A batch ends with every transaction.
         site = Site({"connection": [{"datasource": "here", "table": []}], "batchSize": 1}, content)

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pymysql
 
-import mariadb
+import mysqld
 import servers
 
 Rows = list[tuple[Any, ...]]
 
 
-def connected(server: mariadb.MariaDB, **options: Any) -> pymysql.Connection[Any]:
+def connected(server: mysqld.Server, **options: Any) -> pymysql.Connection[Any]:
     """A session as root; OperationalError while the server is away, before the driver opens a socket and forgets it."""
     if not server.listens():
         raise pymysql.err.OperationalError(2002, "the server is away")
@@ -24,7 +24,7 @@ def connected(server: mariadb.MariaDB, **options: Any) -> pymysql.Connection[Any
 
 
 class SourceEye:
-    def __init__(self, server: mariadb.MariaDB) -> None:
+    def __init__(self, server: mysqld.Server) -> None:
         self._server = server
         self._lock = threading.Lock()
         self._session: pymysql.Connection[Any] | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mariadb
+import mysqld
 import servers
 from cutting_proxy import CuttingProxy, cutting_proxy
 from disync.services import Caller, Services, open_services
@@ -32,7 +32,7 @@ FOLLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class House:
-    source: mariadb.MariaDB
+    source: mysqld.Server
     target: servers.PostgreSQL
     before_source: CuttingProxy
     before_target: CuttingProxy
@@ -89,7 +89,7 @@ def house(home: Path) -> Iterator[House]:
     services.bootstrap("id", "secret")
     durable = {"innodb_flush_log_at_trx_commit": "2", "binlog_row_metadata": "FULL"}
     with (
-        mariadb.mariadb(**durable) as source,
+        mysqld.server(**durable) as source,
         servers.postgres_server(synchronous_commit="on") as target,
         cutting_proxy(source.port) as before_source,
         cutting_proxy(target.port) as before_target,

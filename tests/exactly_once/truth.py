@@ -98,13 +98,14 @@ def _target_text(column: Column) -> str:
 
 def source_sum(run: Run, database: str, table: str, columns: Sequence[Column]) -> tuple[int, int]:
     """(rows, sum of a hash of each)"""
-    hashed = f"CAST(CONV(LEFT(MD5({source_lines(columns)}), 12), 16, 10) AS UNSIGNED)"
+    hashed = f"CAST(CONV(LEFT(SHA2({source_lines(columns)}, 256), 12), 16, 10) AS UNSIGNED)"
     ((rows, total),) = run(f"SELECT COUNT(*), COALESCE(SUM({hashed}), 0) FROM `{database}`.`{table}`")
     return int(rows), int(total)
 
 
 def target_sum(run: Run, schema: str, table: str, columns: Sequence[Column]) -> tuple[int, int]:
-    hashed = f"('x' || left(md5({target_lines(columns)}), 12))::bit(48)::bigint"
+    digits = f"encode(sha256(convert_to({target_lines(columns)}, 'UTF8')), 'hex')"
+    hashed = f"('x' || left({digits}, 12))::bit(48)::bigint"
     ((rows, total),) = run(f'SELECT count(*), coalesce(sum({hashed}), 0) FROM "{schema}"."{table}"')
     return int(rows), int(total)
 

@@ -12,7 +12,7 @@ from eye import connected
 from journal import Journal
 from workload import Workload
 
-import mariadb
+import mysqld
 
 FEWEST = 20
 """Transactions that every seed has."""
@@ -30,7 +30,7 @@ MANY = 120
 class Writer(threading.Thread):
     """`hold_on` is called between transactions, and may take its time. `altering` is held while the schema changes."""
 
-    def __init__(self, server: mariadb.MariaDB, database: str, hold_on: Callable[[], None], journal: Journal) -> None:
+    def __init__(self, server: mysqld.Server, database: str, hold_on: Callable[[], None], journal: Journal) -> None:
         super().__init__(name="writer", daemon=True)
         self._server, self._database = server, database
         self._hold_on = hold_on

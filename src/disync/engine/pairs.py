@@ -49,7 +49,9 @@ def match(pipeline: Pipeline, route: Route) -> Match:
         raise BadConfig(f"Table {source.name} cannot be compared: the target lacks a column of its key {keys}.")
     pair = Pair(_only(source, places, keys), _only(target, places, keys))
     added = () if route.merged else _marks(route)
-    method = replace(agree(pair, here, there), only=_own_rows(route, pipeline.routes), added=added)
+    method = replace(
+        agree(pair, here, there), only=_own_rows(route, pipeline.routes), added=added, hash=pipeline.reader.hash()
+    )
     if keys != source.keys:
         method = replace(method, ordered=0)  # no index of the source goes along it
     left_out = tuple(column.name for column in source.columns if column.name not in kept)

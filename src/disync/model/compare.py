@@ -22,13 +22,20 @@ from disync.model.run import Split
 from disync.model.types import Kind
 
 HASH_DIGITS = 15
-"""Hexadecimal digits of a row's MD5 that both databases sum up: 60 bits."""
+"""Hexadecimal digits of a row's hash that both databases sum up: 60 bits."""
 
 NO_VALUE = "'~'"
 """What stands for a null in the text of a row, as a literal of SQL: no form writes it."""
 
 Key = tuple[Any, ...]
 """A key's values in the storage of the source's kinds."""
+
+
+class Hash(StrEnum):
+    """By what both databases hash a text."""
+
+    MD5 = "MD5"
+    SHA256 = "SHA-256"
 
 
 class Form:
@@ -39,12 +46,12 @@ class Form:
     TEXT = "text"
     """The UTF-8 of a text; how many bytes it has stands at the end of the row."""
     LONG = "long text"
-    """The MD5 of a text's UTF-8."""
+    """The hash of a text's UTF-8."""
     PADDED = "padded text"
     """As LONG, of the text without the spaces at its end."""
     HEX = "bytes"
     BLOB = "long bytes"
-    """The MD5 of bytes."""
+    """The hash of bytes."""
     DATE = "date"
     MOMENT = "moment"
     """`YYYY-MM-DD HH:MM:SS[.f]` without zeros at the end of the fraction, a moment in UTC."""
@@ -94,7 +101,7 @@ class Method:
     `keys`: the places of the key's columns; none: rows cannot be told apart, only counted and summed. `ordered`: how
     many of the key's first columns both databases sort alike. `only`: values that tell the target's rows of this
     source from its other ones, by the target's columns. `added`: texts that all of them have in columns which the
-    source has not. `rows`: those of the source that the target has (None: all)."""
+    source has not. `rows`: those of the source that the target has (None: all). `hash`: one that both can compute."""
 
     forms: tuple[str, ...]
     keys: tuple[int, ...]
@@ -102,6 +109,7 @@ class Method:
     only: tuple[tuple[str, str | bool], ...] = ()
     added: tuple[tuple[str, str], ...] = ()
     rows: Condition | None = None
+    hash: Hash = Hash.MD5
 
     @property
     def loose(self) -> tuple[int, ...]:
@@ -162,7 +170,7 @@ class Inspection(ABC):
 
     @abstractmethod
     def groups(self, range_: Range, digits: int, within: Sequence[str] = ()) -> Mapping[str, Digest]:
-        """The rows of a range by the first `digits` hexadecimal digits of the MD5 of their keys. `within`: only those
+        """The rows of a range by the first `digits` hexadecimal digits of the hash of their keys. `within`: only those
         whose keys begin so, all of one length."""
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from disync.model import kept
-from disync.model.compare import Inspection, Method, Trait
+from disync.model.compare import Hash, Inspection, Method, Trait
 from disync.model.data import Batch, Column, Dirty, Event, Position, SchemaChange, Table
 from disync.model.errors import BadConfig
 from disync.model.kept import Kept
@@ -87,6 +87,10 @@ class Reader(ABC):
     def traits(self, table: Table) -> Mapping[str, Trait]:
         """What its database can do with each column of `table`, to compare it. BadConfig where it cannot be."""
         raise BadConfig(f"{table.name} cannot be compared: its source is no database that computes checksums.")
+
+    def hash(self) -> Hash:
+        """By what its database hashes what is compared. A target knows every one."""
+        return Hash.MD5
 
     def inspect(self, table: Table, method: Method) -> Inspection:
         """A look at the columns that `table` has, by a connection of its own, which the caller closes."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import mariadb
+import mysqld
 from contract.source import rows_in
 from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.changes import MySQLChangeReader
@@ -32,7 +32,7 @@ class Reader(MySQLChangeReader):
 class Database:
     """An empty database of a server, as its owner sees it and as a task does; rows are read in `format`."""
 
-    server: mariadb.MariaDB
+    server: mysqld.Server
     name: str
     format: str | None = None
 

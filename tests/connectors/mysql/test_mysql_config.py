@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from source import Database
 
+import mysqld
 from disync.connectors import find
 from disync.connectors.mysql import selection as selecting
 from disync.connectors.mysql.config import address_of, step_of
@@ -140,11 +141,12 @@ def test_tables_of_several_databases_have_the_database_in_their_names(database: 
 
 
 def test_a_statement_may_take_as_long_as_it_takes(database: Database) -> None:
-    database.run("SET GLOBAL max_statement_time = 100")
+    limit = "max_execution_time" if mysqld.MYSQL else "max_statement_time"
+    database.run(f"SET GLOBAL {limit} = 100")
     try:
         reader = database.reader("t")
         with reader.session() as session:
-            assert float(session.value("SELECT @@max_statement_time") or 1) == 0
+            assert float(session.value(f"SELECT @@{limit}") or 1) == 0
         reader.close()
     finally:
-        database.run("SET GLOBAL max_statement_time = 0")
+        database.run(f"SET GLOBAL {limit} = 0")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 from source import Database, Log, changes_in
 
-import mariadb
 from disync.connectors import find
 from disync.connectors.mysql import checks, dialect
 from disync.connectors.mysql.binlog.errors import NotServed
@@ -16,7 +14,7 @@ from disync.connectors.mysql.config import address_of
 from disync.connectors.mysql.connection import Session
 from disync.model.connector import Site
 from disync.model.errors import BadConfig, Unreachable
-from mariadb_group import group
+from mysqld_group import group
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
 
@@ -63,13 +61,6 @@ def test_c55_versions(
         assert dialect._status(session) == status
 
 
-@pytest.fixture
-def own_server() -> Iterator[Database]:
-    with mariadb.mariadb() as server:
-        server.run("CREATE DATABASE own")
-        yield Database(server, "own")
-
-
 def test_c07_a_log_that_is_kept_for_a_shorter_time_than_the_load_takes_is_warned_of(
     own_server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +94,7 @@ def test_rows_that_foreign_keys_change_are_warned_of(database: Database, rule: s
     assert database.reader("t").check() == []
 
 
+@pytest.mark.mariadb
 def test_a_table_that_keeps_the_history_of_its_rows_is_refused_by_name(database: Database) -> None:
     database.run(TABLE, "CREATE TABLE old (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING")
     with pytest.raises(BadConfig, match=rf"{database.name}\.old: WITH SYSTEM VERSIONING") as caught:

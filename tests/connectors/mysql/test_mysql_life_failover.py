@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from source import Database, Log, changes_in
 
-import mariadb
+import mysqld
 import tcp_proxy
 from disync.connectors.mysql import position
 from disync.model.data import Batch, Event, Idle, Position
 from disync.model.errors import PositionGone, Unreachable
-from mariadb_group import caught_up, follow, group, promote
+from mysqld_group import begin_at, caught_up, follow, group, gtid, promote
 from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
 
 
 @pytest.fixture
-def pair() -> Iterator[list[mariadb.MariaDB]]:
+def pair() -> Iterator[list[mysqld.Server]]:
     with group(1) as servers:
         yield servers
 
@@ -39,7 +39,7 @@ def _read(database: Database, after: Position, count: int) -> tuple[list[Any], P
     return _ids(events), events[-1].position
 
 
-def _insert(server: mariadb.MariaDB, *ids: int) -> None:
+def _insert(server: mysqld.Server, *ids: int) -> None:
     server.run([f"INSERT INTO own.t VALUES ({number}, 'x')" for number in ids])
 
 
@@ -47,12 +47,22 @@ def _until_where(log: Log, done: Any) -> list[Event]:
     return log.until(lambda event, _: done(position.read(event.position)))
 
 
-def _of_primary(after: Position) -> Position:
+def _name(server: mysqld.Server) -> str:
+    """As a position has it."""
+    return str(server.run("SELECT @@server_uuid")[0][0]) if mysqld.MYSQL else f"id-{server.options['server-id']}"
+
+
+def _lacking(server: mysqld.Server, first: int, last: int) -> str:
+    """What MariaDB names is the last one: it has a row of numbers, and MySQL a set."""
+    return f"{_name(server)}:{first}-{last}" if mysqld.MYSQL else gtid(server, last)
+
+
+def _of_primary(primary: mysqld.Server, after: Position) -> Position:
     """The same place, as if the first server had told it."""
-    return position.write(replace(position.read(after), server="id-1", file="mysql-bin.000009"))
+    return position.write(replace(position.read(after), server=_name(primary), file="mysql-bin.000009"))
 
 
-def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair: list[mariadb.MariaDB]) -> None:
+def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair: list[mysqld.Server]) -> None:
     primary, replica = pair
     database = Database(primary, "own")
     # Files and offsets of the two are not the same, only their GTIDs are.
@@ -63,7 +73,7 @@ def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair:
         _insert(primary, *range(1, 40))
         events = log.rows(39)
         last = events[-1].position
-        assert position.read(last).gtid.startswith("0-1-41@")
+        assert position.read(last).gtid.startswith(gtid(primary, 41))
         _insert(primary, 40, 41, 42)  # nobody has read these when the primary dies
         caught_up(replica, primary)
         primary.stop(signal.SIGKILL)
@@ -76,7 +86,7 @@ def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair:
         events = again.rows(5)
         assert _ids(events) == [40, 41, 42, 43, 44]
         place = position.read(events[-1].position)
-        assert place.server == "id-2" and place.gtid.startswith("0-2-46@")
+        assert place.server == _name(replica) and gtid(replica, 2 if mysqld.MYSQL else 46) in place.gtid
         again.reader.close()
         assert _read(Database(replica, "own"), events[0].position, 0)[0] == []
         replica.run("FLUSH BINARY LOGS")
@@ -84,7 +94,7 @@ def test_c43_a_failover_is_survived_without_a_gap_and_without_a_repetition(pair:
         assert _read(Database(replica, "own"), events[-1].position, 1)[0] == [45]
 
 
-def test_c43_there_and_back_again(pair: list[mariadb.MariaDB]) -> None:
+def test_c43_there_and_back_again(pair: list[mysqld.Server]) -> None:
     """The first server comes back as a replica of the second, is promoted, and the position goes with it."""
     primary, replica = pair
     primary.run(TABLE, "own")
@@ -95,8 +105,8 @@ def test_c43_there_and_back_again(pair: list[mariadb.MariaDB]) -> None:
     found, after = _read(Database(replica, "own"), first, 1)
     # Nothing is new on the replica, whose newest file holds no transaction yet.
     replica.run("FLUSH BINARY LOGS")
-    log = Log(Database(replica, "own"), Database(replica, "own").reader("t"), _of_primary(after))
-    place = _until_where(log, lambda place: place.server == "id-2")[-1].position
+    log = Log(Database(replica, "own"), Database(replica, "own").reader("t"), _of_primary(primary, after))
+    place = _until_where(log, lambda place: place.server == _name(replica))[-1].position
     assert position.read(place).file == replica.run("SHOW MASTER STATUS")[0][0]
     log.reader.close()
     _insert(replica, 2)
@@ -107,41 +117,42 @@ def test_c43_there_and_back_again(pair: list[mariadb.MariaDB]) -> None:
     _insert(primary, 3)
     last, after = _read(Database(primary, "own"), after, 1)
     assert (found, more, last) == ([1], [2], [3])
-    assert position.read(after).server == "id-1"
+    assert position.read(after).server == _name(primary)
 
 
-def test_c43_a_replica_that_lags_is_waited_for(pair: list[mariadb.MariaDB]) -> None:
+def test_c43_a_replica_that_lags_is_waited_for(pair: list[mysqld.Server]) -> None:
     primary, replica = pair
     primary.run(TABLE, "own")
     first = Log(Database(primary, "own"), Database(primary, "own").reader("t")).first
     caught_up(replica, primary)
-    replica.run("STOP SLAVE")
+    replica.run("STOP REPLICA")
     _insert(primary, 1, 2, 3)
     found, after = _read(Database(primary, "own"), first, 3)
     assert found == [1, 2, 3]
-    with pytest.raises(Unreachable, match=r"does not have 0-1-5@\d+ yet"):
+    with pytest.raises(Unreachable, match=rf"does not have {_lacking(primary, 3, 5)}(@\d+)? yet"):
         _read(Database(replica, "own"), after, 1)
     _insert(primary, 4)
-    replica.run("START SLAVE")
+    replica.run("START REPLICA")
     caught_up(replica, primary)
     assert _read(Database(replica, "own"), after, 1)[0] == [4]
 
 
-def test_c42_a_server_that_took_over_without_the_last_transactions_is_refused(pair: list[mariadb.MariaDB]) -> None:
+def test_c42_a_server_that_took_over_without_the_last_transactions_is_refused(pair: list[mysqld.Server]) -> None:
     primary, replica = pair
     primary.run(TABLE, "own")
     first = Log(Database(primary, "own"), Database(primary, "own").reader("t")).first
     caught_up(replica, primary)
-    replica.run("STOP SLAVE")
+    replica.run("STOP REPLICA")
     _insert(primary, 1, 2)
     _, after = _read(Database(primary, "own"), first, 2)
     promote(replica)
     _insert(replica, 101, 102, 103)
-    with pytest.raises(PositionGone, match=r"PositionNotFoundException.*never had 0-1-4.*diverged.*[Ll]oad the tables"):
+    never = rf"(never had|does not have) {_lacking(primary, 3, 4)}.*(diverged|lost it).*[Ll]oad the tables"
+    with pytest.raises(PositionGone, match=f"PositionNotFoundException.*{never}"):
         _read(Database(replica, "own"), after, 1)
 
 
-def test_c42_transactions_of_its_own_on_a_replica_are_read_as_they_lie_there(pair: list[mariadb.MariaDB]) -> None:
+def test_c42_transactions_of_its_own_on_a_replica_are_read_as_they_lie_there(pair: list[mysqld.Server]) -> None:
     """An errant transaction behind the position: it is one of the new server's log, and comes in its place."""
     primary, replica = pair
     primary.run(TABLE, "own")
@@ -157,7 +168,7 @@ def test_c42_transactions_of_its_own_on_a_replica_are_read_as_they_lie_there(pai
     assert found == [1]
 
 
-def test_c42_a_server_that_has_purged_what_comes_next_is_refused(pair: list[mariadb.MariaDB]) -> None:
+def test_c42_a_server_that_has_purged_what_comes_next_is_refused(pair: list[mysqld.Server]) -> None:
     primary, replica = pair
     primary.run(TABLE, "own")
     first = Log(Database(primary, "own"), Database(primary, "own").reader("t")).first
@@ -174,25 +185,26 @@ def test_c42_a_server_that_has_purged_what_comes_next_is_refused(pair: list[mari
         _read(Database(replica, "own"), first, 1)
 
 
-def test_c41_a_server_of_another_group_is_refused(pair: list[mariadb.MariaDB]) -> None:
+def test_c41_a_server_of_another_group_is_refused(pair: list[mysqld.Server]) -> None:
     primary, other = pair
     primary.run(TABLE, "own")
     first = Log(Database(primary, "own"), Database(primary, "own").reader("t")).first
     _insert(primary, 1, 2)
     _, after = _read(Database(primary, "own"), first, 2)
     promote(other)
-    other.run(["RESET MASTER", "SET GLOBAL gtid_slave_pos = ''", "DROP DATABASE own", "CREATE DATABASE own"])
+    begin_at(other, "")
+    other.run(["DROP DATABASE own", "CREATE DATABASE own"])
     other.run(TABLE, "own")
-    with pytest.raises(PositionGone, match=r"does not have 0-1-4.*none of the same group"):
+    with pytest.raises(PositionGone, match=rf"does not have {_lacking(primary, 1, 4)}.*none of the same group"):
         _read(Database(other, "own"), after, 1)
     _insert(other, *range(1, 20))
-    with pytest.raises(PositionGone, match="never had 0-1-4"):
+    with pytest.raises(PositionGone, match=f"(never had|does not have) {_lacking(primary, 1, 4)}"):
         _read(Database(other, "own"), after, 1)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["the server itself", "its replica"])
 def test_c41_a_log_that_counts_anew_is_told_by_the_moments_of_its_transactions(
-    pair: list[mariadb.MariaDB], elsewhere: bool
+    pair: list[mysqld.Server], elsewhere: bool
 ) -> None:
     """After RESET MASTER the same GTIDs name other transactions: as many as there were, and more."""
     primary, replica = pair
@@ -202,7 +214,7 @@ def test_c41_a_log_that_counts_anew_is_told_by_the_moments_of_its_transactions(
     _, after = _read(Database(primary, "own"), first, 2)
     second = int(primary.run("SELECT UNIX_TIMESTAMP()")[0][0])
     until(lambda: int(primary.run("SELECT UNIX_TIMESTAMP()")[0][0]) > second + 1)
-    replica.run("STOP SLAVE")
+    replica.run("STOP REPLICA")
     primary.run("RESET MASTER")
     _insert(primary, *range(3, 20))
     server = primary
@@ -216,6 +228,7 @@ def test_c41_a_log_that_counts_anew_is_told_by_the_moments_of_its_transactions(
         _read(Database(server, "own"), after, 1)
 
 
+@pytest.mark.mariadb
 def test_c44_domains_that_lie_mixed_otherwise_are_asked_for_by_gtid() -> None:
     """Two domains: on the replica the second one's transactions come later, behind some that nobody has read yet."""
     with group(1) as (primary, replica):

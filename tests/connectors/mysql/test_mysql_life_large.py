@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from source import Database, Log
 
-import mariadb
+import mysqld
 from disync.model.data import Batch, rows_of
 
 ROWS = 1_000_000
@@ -42,7 +42,7 @@ print(json.dumps([count, sorted(positions) == [after], largest, peak() - before]
 
 @pytest.fixture
 def own_server() -> Iterator[Database]:
-    with mariadb.mariadb(max_allowed_packet="256M", innodb_log_file_size="256M") as server:
+    with mysqld.server(max_allowed_packet="256M", innodb_log_file_size="256M") as server:
         server.run("CREATE DATABASE own")
         yield Database(server, "own")
 

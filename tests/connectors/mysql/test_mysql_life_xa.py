@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 from source import Database, Log, changes_in
 
-import mariadb
 from disync.connectors.mysql.binlog import xa
 from disync.connectors.mysql.binlog.errors import BrokenLog, NotServed
 from disync.model.data import Batch, Position
 from waiting import until
 
 TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))"
-
-
-@pytest.fixture
-def own_server() -> Iterator[Database]:
-    with mariadb.mariadb() as server:
-        server.run("CREATE DATABASE own")
-        yield Database(server, "own")
 
 
 def _prepare(database: Database, name: str, *statements: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from source import Database
 
+import mysqld
 from contract.source import ReaderSuite, Row, rows_in
 from disync.connectors.mysql import CONNECTOR, chunks
 from disync.connectors.mysql.changes import MySQLChangeReader
@@ -119,7 +120,7 @@ def test_a_whole_database_is_its_base_tables(database: Database) -> None:
         "CREATE TABLE b (id INT PRIMARY KEY)",
         "CREATE TABLE `a ``?%s` (id INT PRIMARY KEY, `sel ect``?` INT)",
         "CREATE VIEW v AS SELECT * FROM b",
-        "CREATE SEQUENCE s",
+        *([] if mysqld.MYSQL else ["CREATE SEQUENCE s"]),
     )
     reader = database.reader()
     assert [table.name for table in reader.tables()] == ["a `?%s", "b"]

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-import mariadb
+import mysqld
 from disync.connectors.mysql import position
 from disync.engine.carry import carry
 from disync.engine.ledger import Notebook
@@ -118,7 +118,7 @@ class Pair:
     `ledger` is what the task remembers; tests that begin a second task put another one there.
     """
 
-    def __init__(self, source: mariadb.MariaDB, name: str, url: str, format_: str | None) -> None:
+    def __init__(self, source: mysqld.Server, name: str, url: str, format_: str | None) -> None:
         self.source, self.name, self.url, self.format = source, name, url, format_
         self.ledger = Notebook()
         self.epoch = 0
@@ -181,7 +181,7 @@ def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def made(source: mariadb.MariaDB, target: str, format_: str | None) -> Iterator[Pair]:
+def made(source: mysqld.Server, target: str, format_: str | None) -> Iterator[Pair]:
     """A pair for as long as somebody uses it."""
     name = f"pair_{next(_NUMBER)}"
     source.run(f"CREATE DATABASE {name}")

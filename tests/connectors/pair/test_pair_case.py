@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pair import ALL, Pair, made
 
-import mariadb
+import mysqld
 from disync.model.errors import BadConfig
 from disync.native import pgcopy
 
@@ -62,7 +62,7 @@ def test_c84_columns_in_another_case_are_the_columns(both: Pair) -> None:
 @pytest.fixture(params=[None, pgcopy.FORMAT], ids=["arrow", "pgcopy"])
 def folding(pair_target: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A server that keeps all names in lower case, as on Windows, and takes them however they are written."""
-    with mariadb.mariadb(lower_case_table_names="1") as server:
+    with mysqld.server(lower_case_table_names="1") as server:
         server.run(["CREATE DATABASE settled", "CREATE TABLE settled.mark (id INT PRIMARY KEY, v CHAR(36))"])
         yield from made(server, pair_target, request.param)
 

@@ -10,11 +10,11 @@ from pair import Pair
 from verifying import compared, found
 
 from disync.engine.findings import What
-from mariadb import MariaDB
+from mysqld import Server
 
 
 @contextmanager
-def setting(source: MariaDB, name: str, value: str) -> Iterator[None]:
+def setting(source: Server, name: str, value: str) -> Iterator[None]:
     before = source.run(f"SELECT @@GLOBAL.{name}")[0][0]
     source.run(f"SET GLOBAL {name} = {value}")
     try:

@@ -22,15 +22,15 @@ from disync.model.data import Batch, Dirty, Position
 from disync.model.errors import BadConfig, Fenced, Unreachable
 from disync.model.run import Checkpoint
 from disync.native import pgcopy
-from mariadb import MariaDB
-from mariadb_group import caught_up, group, promote
+from mysqld import Server
+from mysqld_group import caught_up, group, promote
 
 SEVERAL = 3
 Went = dict[str, Counter[str]]
 
 
 @pytest.fixture
-def pair(pair_source: MariaDB, pair_target: str) -> Iterator[Pair]:
+def pair(pair_source: Server, pair_target: str) -> Iterator[Pair]:
     yield from made(pair_source, pair_target, pgcopy.FORMAT)
 
 
@@ -521,7 +521,7 @@ SETTLED = ["CREATE DATABASE settled", "CREATE TABLE settled.mark (id INT PRIMARY
 
 
 @pytest.fixture
-def grouped(pair_target: str) -> Iterator[tuple[Pair, MariaDB]]:
+def grouped(pair_target: str) -> Iterator[tuple[Pair, Server]]:
     """A pair whose source is a primary, and its replica, whose log is cut otherwise."""
     with group(1) as (primary, replica):
         primary.run(SETTLED)
@@ -548,7 +548,7 @@ def breaks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_c43_another_server_answers_while_they_are_apart(
-    grouped: tuple[Pair, MariaDB], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
+    grouped: tuple[Pair, Server], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair, replica = grouped
     with task(pair) as running:
@@ -566,7 +566,7 @@ def test_c43_another_server_answers_while_they_are_apart(
     assert len(steps) == 1
 
 
-def mixed(pair: Pair, replica: MariaDB, instead: dict[int, str]) -> None:
+def mixed(pair: Pair, replica: Server, instead: dict[int, str]) -> None:
     """Transactions of two domains, which lie otherwise in the log of the replica, and one more that it alone has.
     `instead`: what some of them do that is no insert."""
     caught_up(replica, pair.source)
@@ -580,7 +580,7 @@ def mixed(pair: Pair, replica: MariaDB, instead: dict[int, str]) -> None:
 
 
 def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
-    grouped: tuple[Pair, MariaDB], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
+    grouped: tuple[Pair, Server], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the other server a transaction that nobody has read lies between those that some sinks have."""
     pair, replica = grouped
@@ -602,7 +602,7 @@ def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
 
 @pytest.mark.parametrize("statement", ["TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN w INT DEFAULT 7"])
 def test_a_change_of_the_schema_that_lies_mixed_is_not_passed_over(
-    grouped: tuple[Pair, MariaDB], monkeypatch: pytest.MonkeyPatch, statement: str
+    grouped: tuple[Pair, Server], monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     """Nobody has read it, and it lies before what some sinks have: the task stops, and says what to do."""
     pair, replica = grouped

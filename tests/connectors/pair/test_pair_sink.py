@@ -12,7 +12,7 @@ from disync.connectors.postgres.sql import quote
 from disync.model.errors import BadConfig, DirtyLimit
 from disync.model.run import Split
 from disync.native import pgcopy
-from mariadb import MariaDB
+from mysqld import Server
 
 
 def test_c87_a_chain_of_key_updates_in_one_transaction(pair: Pair) -> None:
@@ -128,7 +128,7 @@ def test_c90_two_tables_into_one_are_refused_before_anything_is_written(pair: Pa
 
 
 @pytest.fixture
-def pairs(pair: Pair, pair_source: MariaDB, pair_target: str) -> Iterator[tuple[Pair, Pair]]:
+def pairs(pair: Pair, pair_source: Server, pair_target: str) -> Iterator[tuple[Pair, Pair]]:
     for other in made(pair_source, pair_target, pgcopy.FORMAT):
         yield pair, other
 

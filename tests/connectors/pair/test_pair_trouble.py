@@ -13,13 +13,13 @@ from disync.engine.findings import What
 from disync.engine.ledger import Notebook
 from disync.model.errors import BegunAnew, DirtyLimit
 from disync.native import pgcopy
-from mariadb import MariaDB
+from mysqld import Server
 
 ROLE = "no_superuser"
 
 
 @pytest.fixture
-def low(pair_source: MariaDB, pair_target: str) -> Iterator[Pair]:
+def low(pair_source: Server, pair_target: str) -> Iterator[Pair]:
     """The task's user may do what it was granted, and no more."""
     for pair in made(pair_source, pair_target, pgcopy.FORMAT):
         pair.select(f"CREATE ROLE {ROLE} LOGIN")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pair import Pair, made
 
-import mariadb
+import mysqld
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.ddl import Policy
 from disync.native import pgcopy
@@ -22,7 +22,7 @@ NEW_YORK, PARIS = "EST5EDT,M3.2.0,M11.1.0", "CET-1CEST,M3.5.0,M10.5.0/3"
 def abroad(pair_target: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """A server whose zone has summer time, and a worker in another such zone."""
     monkeypatch.setenv("TZ", NEW_YORK)
-    with mariadb.mariadb(default_time_zone="SYSTEM") as server:
+    with mysqld.server(default_time_zone="SYSTEM") as server:
         server.run(["CREATE DATABASE settled", "CREATE TABLE settled.mark (id INT PRIMARY KEY, v CHAR(36))"])
         monkeypatch.setenv("TZ", PARIS)
         time.tzset()
@@ -307,14 +307,14 @@ def test_c76_shapes_come_as_the_server_stores_them(both: Pair) -> None:
 
 
 @pytest.fixture(scope="module")
-def roomy() -> Iterator[mariadb.MariaDB]:
+def roomy() -> Iterator[mysqld.Server]:
     """A server that takes rows of 64 MB."""
-    with mariadb.mariadb(max_allowed_packet="268435456", innodb_log_file_size="1G") as server:
+    with mysqld.server(max_allowed_packet="268435456", innodb_log_file_size="1G") as server:
         server.run(["CREATE DATABASE settled", "CREATE TABLE settled.mark (id INT PRIMARY KEY, v CHAR(36))"])
         yield server
 
 
-def test_c53_a_row_of_64_megabytes_passes(roomy: mariadb.MariaDB, pair_target: str) -> None:
+def test_c53_a_row_of_64_megabytes_passes(roomy: mysqld.Server, pair_target: str) -> None:
     # Nothing that PostgreSQL would spend its time compressing.
     value = f"REPEAT(0x{random.Random(1).randbytes(1 << 18).hex()}, 256)"
     for pair in made(roomy, pair_target, pgcopy.FORMAT):

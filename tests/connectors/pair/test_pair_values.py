@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pair import Pair, made
 
-import mariadb
+import mysqld
 from disync.connectors.postgres.sink import PostgresSink
 from disync.model.data import Batch
 from disync.model.errors import Unreachable
@@ -37,7 +37,7 @@ def _of(*types: str) -> Any:
 
 @pytest.fixture(scope="module", params=[None, "pgcopy"], ids=["arrow", "pgcopy"])
 def moved(
-    pair_source: mariadb.MariaDB, pair_target: str, request: pytest.FixtureRequest
+    pair_source: mysqld.Server, pair_target: str, request: pytest.FixtureRequest
 ) -> Iterator[dict[int, tuple[list[Any], list[Any]]]]:
     """For each golden case the values that were loaded, and those that came by the log."""
     for pair in made(pair_source, pair_target, request.param):

@@ -11,7 +11,7 @@ import pytest
 from pair import Pair, made
 from verifying import compared, digests, found
 
-import mariadb
+import mysqld
 from disync.engine.findings import What, Why
 from disync.model.compare import Digest
 
@@ -40,7 +40,7 @@ FLIPS = {
 
 
 @pytest.fixture(scope="module")
-def moved(pair_source: mariadb.MariaDB, pair_target: str) -> Iterator[Pair]:
+def moved(pair_source: mysqld.Server, pair_target: str) -> Iterator[Pair]:
     """All golden values, loaded and then once more from the log."""
     for pair in made(pair_source, pair_target, "pgcopy"):
         for number, case in enumerate(GOLDEN):

@@ -42,6 +42,10 @@ _LATIN1 = "".join(
 )
 """MySQL's latin1 is Windows' code page 1252, with control characters in its five gaps."""
 
+_EXCHANGED = str.maketrans("\u1e3f\ue7c7", "\ue7c7\u1e3f") if b"\xa8\xbc".decode("gb18030") == "\ue7c7" else {}
+"""The standard's edition of 2005, which is MySQL's, gave a letter the code of one for private use, and that one its; a
+codec may be of the edition of 2000."""
+
 Decoder = Callable[[bytes], str]
 
 
@@ -54,4 +58,6 @@ def decoder(charset: str) -> Decoder | None:
         return None
     if name == "utf-8":
         return bytes.decode
+    if name == "gb18030" and _EXCHANGED:
+        return lambda data: data.decode(name).translate(_EXCHANGED)
     return lambda data: data.decode(name)

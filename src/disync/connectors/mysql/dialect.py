@@ -9,6 +9,7 @@ from disync.connectors.mysql import sql
 from disync.connectors.mysql.connection import Session
 from disync.connectors.mysql.gtid import Gtids, MariaGtids, MySQLGtids
 from disync.connectors.mysql.metadata import Charset, Words
+from disync.model.compare import Hash
 from disync.model.errors import BadConfig
 
 Command = tuple[int, bytes]
@@ -95,6 +96,12 @@ def repeats(session: Session) -> bool:
         return bool(session.value("SELECT @@global.gtid_slave_pos"))
     modern = version(session)[1] >= (8, 1)
     return bool(session.query("SHOW REPLICA STATUS" if modern else "SHOW SLAVE STATUS"))
+
+
+def hash_of(session: Session) -> Hash:
+    """MySQL 9.6 and later know MD5 only where a component is installed."""
+    name, number, _ = version(session)
+    return Hash.SHA256 if name == "MySQL" and number >= (9, 6) else Hash.MD5
 
 
 def _status(session: Session) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from disync.connectors.mysql import sql
 from disync.connectors.mysql.types import BINARIES, FLOATS, INTEGERS, MOMENTS, TEXTS, Native
-from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Method, Order, Trait
+from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Hash, Method, Order, Trait
 
 SHORT_CHARACTERS = 65_535
 """A longer text is hashed by itself: beyond max_allowed_packet a server's functions give null."""
@@ -48,12 +48,13 @@ _RARER = {"time": Trait((Form.TEXT, Form.SPAN)), "json": Trait((Form.LONG,))}
 def hash_of(natives: Sequence[Native], method: Method) -> str:
     """The hash of a row's columns that have a form; null, and never right, where a row is too large for the server."""
     pairs = [(native, form) for native, form in zip(natives, method.forms, strict=True) if form]
-    return f"CAST(CONV(LEFT(MD5({_joined(pairs)}), {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
+    return f"CAST(CONV(LEFT({_hashed(_joined(pairs, method.hash), method.hash)}, {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
 
 
 def part_of(natives: Sequence[Native], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
-    return f"LEFT(MD5({_joined([(natives[place], method.forms[place]) for place in method.keys])}), {digits})"
+    pairs = [(natives[place], method.forms[place]) for place in method.keys]
+    return f"LEFT({_hashed(_joined(pairs, method.hash), method.hash)}, {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
@@ -67,30 +68,35 @@ def groups(source: str, hash_: str, part: str | None, conditions: Sequence[str])
     return f"SELECT {part or sql.text('')}, COUNT(*), COALESCE(SUM({hash_}), 0) FROM {source}{where}{grouped}"
 
 
-def _joined(pairs: Sequence[tuple[Native, str]]) -> str:
+def _hashed(text: str, hash_: Hash) -> str:
+    """Hexadecimal digits."""
+    return f"MD5({text})" if hash_ == Hash.MD5 else f"SHA2({text}, 256)"
+
+
+def _joined(pairs: Sequence[tuple[Native, str]], hash_: Hash) -> str:
     """No piece is null. What is not a text holds no bar, and how long the texts are stands behind them all: no two rows
     come to one text."""
     texts = [native for native, form in pairs if form == Form.TEXT]
     mixed = len({(native.charset in _UTF8, native.collation) for native in texts}) > 1
-    pieces = [f"COALESCE({_text(n, mixed)}, '')" if f == Form.TEXT else _piece(n, f) for n, f in pairs]
+    pieces = [f"COALESCE({_text(n, mixed)}, '')" if f == Form.TEXT else _piece(n, f, hash_) for n, f in pairs]
     lengths = [f"COALESCE(LENGTH({_text(native, mixed)}), {NO_VALUE})" for native in texts]
     return f"CONCAT_WS('|', {', '.join([*pieces, *lengths])})" if pieces else "''"
 
 
-def _piece(native: Native, form: str) -> str:
-    return f"COALESCE({_written(native, form)}, {NO_VALUE})"
+def _piece(native: Native, form: str, hash_: Hash) -> str:
+    return f"COALESCE({_written(native, form, hash_)}, {NO_VALUE})"
 
 
-def _written(native: Native, form: str) -> str:
+def _written(native: Native, form: str, hash_: Hash) -> str:
     """What a form makes of a column; null for a null."""
     column = sql.name(native.name)
     match form:
         case Form.LONG:
-            return f"MD5({_bytes(native)})"
+            return _hashed(_bytes(native), hash_)
         case Form.PADDED:
-            return f"MD5(TRIM(TRAILING ' ' FROM {_bytes(native)}))"
+            return _hashed(f"TRIM(TRAILING ' ' FROM {_bytes(native)})", hash_)
         case Form.BLOB:
-            return f"MD5({column})"
+            return _hashed(column, hash_)
         case Form.HEX:
             return f"LOWER(HEX({column}))"
         case Form.NUMBER:

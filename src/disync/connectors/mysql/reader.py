@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from disync.connectors.mysql import checks, chunks, digest, inspection, schema
+from disync.connectors.mysql import checks, chunks, dialect, digest, inspection, schema
 from disync.connectors.mysql import reread as rereading
 from disync.connectors.mysql.config import Address, ReaderParameters
 from disync.connectors.mysql.connection import Session
@@ -21,7 +21,7 @@ from disync.connectors.mysql.pool import Pool
 from disync.connectors.mysql.schema import Name, Shape
 from disync.connectors.mysql.selection import Selection
 from disync.connectors.network import authority
-from disync.model.compare import Inspection, Method, Trait
+from disync.model.compare import Hash, Inspection, Method, Trait
 from disync.model.connector import Reader
 from disync.model.data import Batch, Event, Position, Table
 from disync.model.errors import BadConfig, TaskError, Unreachable
@@ -93,6 +93,10 @@ class MySQLReader(Reader):
 
     def traits(self, table: Table) -> Mapping[str, Trait]:
         return {native.name: digest.trait(native) for native in self._shape_of(table).natives}
+
+    def hash(self) -> Hash:
+        with self.session() as session:
+            return dialect.hash_of(session)
 
     def inspect(self, table: Table, method: Method) -> Inspection:
         return MySQLInspection(self.session(), inspection.of_table(self._shape_of(table), table), method)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from disync.connectors.postgres.catalog import TargetColumn
 from disync.connectors.postgres.sql import literal, quote
 from disync.connectors.postgres.types import ColumnType
-from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Method, Order, Trait
+from disync.model.compare import HASH_DIGITS, NO_VALUE, Form, Hash, Method, Order, Trait
 from disync.model.types import Kind
 
 SHORTEST_FLOATS = 120000
@@ -57,8 +57,9 @@ _RARER = {
 
 def hash_of(columns: Sequence[TargetColumn], method: Method) -> str:
     """The hash of a row's columns that have a form."""
-    joined = _joined([(column, form) for column, form in zip(columns, method.forms, strict=True) if form])
-    return f"('x' || left(md5({joined}), {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
+    pairs = [(column, form) for column, form in zip(columns, method.forms, strict=True) if form]
+    hashed = _hashed(_joined(pairs, method.hash), method.hash)
+    return f"('x' || left({hashed}, {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
 
 
 def unless(added: Sequence[TargetColumn], method: Method) -> str:
@@ -70,16 +71,26 @@ def unless(added: Sequence[TargetColumn], method: Method) -> str:
 
 def part_of(columns: Sequence[TargetColumn], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
-    return f"left(md5({_joined([(columns[place], method.forms[place]) for place in method.keys])}), {digits})"
+    pairs = [(columns[place], method.forms[place]) for place in method.keys]
+    return f"left({_hashed(_joined(pairs, method.hash), method.hash)}, {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
     return f"{part} IN ({', '.join(literal(prefix) for prefix in prefixes)})"
 
 
-def _joined(pairs: Sequence[tuple[TargetColumn, str]]) -> str:
+def _hashed(text: str, hash_: Hash) -> str:
+    """Hexadecimal digits; of a text in UTF-8, as which a database is kept whose texts are compared."""
+    return f"md5({text})" if hash_ == Hash.MD5 else _of_bytes(f"convert_to({text}, 'UTF8')", hash_)
+
+
+def _of_bytes(value: str, hash_: Hash) -> str:
+    return f"md5({value})" if hash_ == Hash.MD5 else f"encode(sha256({value}), 'hex')"
+
+
+def _joined(pairs: Sequence[tuple[TargetColumn, str]], hash_: Hash) -> str:
     """No piece is null; how long the texts are stands behind them all. A function takes a hundred arguments at most."""
-    pieces = [_piece(column, form) for column, form in pairs]
+    pieces = [_piece(column, form, hash_) for column, form in pairs]
     texts = [f"{quote(column.name)}::text" for column, form in pairs if form == Form.TEXT]
     pieces += [f"coalesce(octet_length({text})::text, {NO_VALUE})" for text in texts]
     while len(pieces) > 1:
@@ -88,22 +99,22 @@ def _joined(pairs: Sequence[tuple[TargetColumn, str]]) -> str:
     return pieces[0] if pieces else "''"
 
 
-def _piece(column: TargetColumn, form: str) -> str:
+def _piece(column: TargetColumn, form: str, hash_: Hash) -> str:
     if form == Form.TEXT:
         return f"coalesce({quote(column.name)}::text, '')"
-    return f"coalesce({_written(column, form)}, {NO_VALUE})"
+    return f"coalesce({_written(column, form, hash_)}, {NO_VALUE})"
 
 
-def _written(column: TargetColumn, form: str) -> str:
+def _written(column: TargetColumn, form: str, hash_: Hash) -> str:
     """What a form makes of a column; null for a null."""
     name, type_ = quote(column.name), column.type
     match form:
         case Form.LONG:
-            return f"md5({name}::text)"
+            return _hashed(f"{name}::text", hash_)
         case Form.PADDED:
-            return f"md5(rtrim({name}::text, ' '))"
+            return _hashed(f"rtrim({name}::text, ' ')", hash_)
         case Form.BLOB:
-            return f"md5({name})"
+            return _of_bytes(name, hash_)
         case Form.HEX:
             return f"encode({name}, 'hex')"
         case Form.FLOAT:
