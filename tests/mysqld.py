@@ -149,6 +149,8 @@ class Server(ABC):
         except BaseException:
             caller.close()
             raise
+        if more["autocommit"]:  # which the client believes to be the case, whatever the server is set to
+            connection.query("SET autocommit = 1")
         return connection
 
     def _cursor(self) -> type[pymysql.cursors.Cursor]:

@@ -158,6 +158,7 @@ def test_c03_a_table_that_is_removed_on_restart_lets_the_others_go_on(
         running.until(lambda: pair.equal("t"))
 
 
+@pytest.mark.mariadb
 def test_c04_the_log_takes_over_where_numbers_run_backwards(pair: Pair) -> None:
     """File positions, no GTID asked for: new files begin at small offsets, and other servers' transactions come."""
     pair.sql(TABLE, FILL)
@@ -244,6 +245,7 @@ def test_c07_a_load_that_outlasts_the_log_never_ends_green(pair: Pair, monkeypat
             assert isinstance(error, PositionGone) and "load the tables again" in str(error)
 
 
+@pytest.mark.mariadb
 def test_c08_keys_in_the_order_of_their_collation(both: Pair) -> None:
     """Letter case, accents and trailing spaces: with and without padding, equal keys there are equal keys here."""
     both.sql(
@@ -328,6 +330,7 @@ def test_c12_c13_keys_of_every_type_in_another_order_than_the_columns(both: Pair
             assert both.equal(names[name], f"n, v, {here}", f"n, v, {there}"), name
 
 
+@pytest.mark.mariadb
 def test_c13_a_key_that_cannot_be_read_is_refused_by_name(pair: Pair) -> None:
     pair.sql("CREATE TABLE t (id UUID PRIMARY KEY)")
     with pair.task(pair.code("t")) as running:

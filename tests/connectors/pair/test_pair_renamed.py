@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pair import ALL, Pair
 
+import mysqld
 from disync.connectors.mysql.binlog.errors import NotServed
 from disync.model.ddl import Policy
 
@@ -94,8 +95,10 @@ def test_c03_c79_rows_of_tables_that_are_gone_are_read_by_what_the_log_says_of_t
     both.sql("INSERT INTO a VALUES (5, 'é')", "UPDATE b SET v = 'b2' WHERE id = 1")
     both.sql("ALTER TABLE a RENAME COLUMN v TO w", "INSERT INTO a VALUES (6, 'w')", "RENAME TABLE a TO c")
     both.sql("DROP TABLE b", "CREATE TABLE brief (id INT PRIMARY KEY, u BIGINT UNSIGNED, e ENUM('x', 'y'))")
-    both.sql("INSERT INTO brief VALUES (1, 18446744073709551615, 'y')", "DROP TABLE brief", "CREATE SEQUENCE s")
-    both.sql("SELECT NEXTVAL(s)", "DROP SEQUENCE s", "CREATE TABLE made (id INT PRIMARY KEY, x INT DEFAULT 3)")
+    both.sql("INSERT INTO brief VALUES (1, 18446744073709551615, 'y')", "DROP TABLE brief")
+    if not mysqld.MYSQL:
+        both.sql("CREATE SEQUENCE s", "SELECT NEXTVAL(s)", "DROP SEQUENCE s")
+    both.sql("CREATE TABLE made (id INT PRIMARY KEY, x INT DEFAULT 3)")
     both.sql("INSERT INTO made (id) VALUES (1)", "RENAME TABLE made TO kept", "INSERT INTO c VALUES (8, 'last')")
     with both.task(both.code(), ddl=ALL) as running:
         running.settle()

@@ -9,6 +9,7 @@ import pytest
 from pair import Pair
 from verifying import compared, found
 
+import mysqld
 from disync.engine.findings import What
 from mysqld import Server
 
@@ -51,7 +52,7 @@ def test_what_is_not_committed_is_not_loaded(pair: Pair) -> None:
     pair.sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, 0 FROM seq_1_to_50")
     level = "READ-UNCOMMITTED"
     with (
-        setting(pair.source, "tx_isolation", f"'{level}'"),
+        setting(pair.source, "transaction_isolation" if mysqld.MYSQL else "tx_isolation", f"'{level}'"),
         closing(pair.source.root(database=pair.name, autocommit=False)) as session,
         session.cursor() as cursor,
     ):

@@ -579,6 +579,7 @@ def mixed(pair: Pair, replica: Server, instead: dict[int, str]) -> None:
             server.run(instead.get(number, insert), "own", **session)
 
 
+@pytest.mark.mariadb
 def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
     grouped: tuple[Pair, Server], steps: list[tuple[Position, Position]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -600,6 +601,7 @@ def test_c44_they_are_apart_in_a_log_whose_domains_lie_mixed_otherwise(
     assert len(steps) == 1 and bounds == [True, False]
 
 
+@pytest.mark.mariadb
 @pytest.mark.parametrize("statement", ["TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN w INT DEFAULT 7"])
 def test_a_change_of_the_schema_that_lies_mixed_is_not_passed_over(
     grouped: tuple[Pair, Server], monkeypatch: pytest.MonkeyPatch, statement: str

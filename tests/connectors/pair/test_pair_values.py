@@ -97,6 +97,7 @@ def test_c65_decimals_and_floats(moved: Any, number: int) -> None:
     _holds(moved, number)
 
 
+@pytest.mark.mariadb
 @_of("json")
 def test_c66_documents(moved: Any, number: int) -> None:
     _holds(moved, number)

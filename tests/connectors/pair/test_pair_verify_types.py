@@ -1,4 +1,4 @@
-"""Every type that MariaDB has: equal where it is equal, by checksums alone, and a flipped bit is found."""
+"""Every type that a server has: equal where it is equal, by checksums alone, and a flipped bit is found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from disync.engine.findings import What, Why
 from disync.model.compare import Digest
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "mysql-values.json").read_text())
+if mysqld.MYSQL:  # its documents and points are others: test_pair_mysql
+    GOLDEN = [case for case in GOLDEN if case["type"] not in ("json", "point")]
 NUMBERS = range(len(GOLDEN))
 IDS = [case["type"] for case in GOLDEN]
 HELD = [n for n in NUMBERS if any(value is not None and "\0" not in str(value) for _, value in GOLDEN[n]["values"])]
@@ -83,7 +85,13 @@ def test_what_is_equal_is_found_equal(moved: Pair, reports: Any, number: int) ->
     assert report.how()["v"].startswith("values" if case["type"] in READ_HERE else "checksum")
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=IDS)
+def _param(number: int) -> Any:
+    """MySQL writes the smallest floats with a digit less than tells them apart, and their values have to be asked."""
+    marks = pytest.mark.mariadb if GOLDEN[number]["type"] in ("float", "double") else ()
+    return pytest.param(number, id=IDS[number], marks=marks)
+
+
+@pytest.mark.parametrize("number", [_param(number) for number in NUMBERS])
 def test_checksums_alone_are_equal(sums: Any, number: int) -> None:
     """Rows that the target had to refuse apart: nothing of what is equal needs to be read."""
     here, there = sums[f"t{number}"]

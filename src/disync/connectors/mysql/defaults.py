@@ -11,6 +11,8 @@ from disync.connectors.mysql.values import Unreadable, bits, from_text
 _QUOTED = re.compile(r"'(.*)'", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?", re.IGNORECASE)
 _BITS = re.compile(r"b'([01]+)'")
+_LITERAL = re.compile(r"_utf8mb[34]\\'([^'\\]*)\\'")
+"""The plain text in the brackets of `DEFAULT ('text')`, which is how MySQL has a TEXT's default, as it writes it."""
 _COMPUTED = re.compile(r"GENERATED|AUTO_INCREMENT")
 
 _ZEROS = {
@@ -32,6 +34,9 @@ class Unfilled(ValueError):
 def read(written: str | None, kind: str, extra: str, maria: bool) -> tuple[str | None, bool]:
     """(default, computed) of a Native, by what information_schema says: MariaDB writes an expression, MySQL a value,
     and of an expression that it is one."""
+    literal = _LITERAL.fullmatch(written or "") if kind in TEXTS and not maria else None
+    if literal and extra.upper() == "DEFAULT_GENERATED":
+        return literal[1], False
     if _COMPUTED.search(extra.upper()):
         return None, True
     if written is None or (maria and written.upper() == "NULL"):
