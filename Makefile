@@ -1,6 +1,6 @@
 # `make test` and `make demo` work from a bare clone: each target installs what it needs first (scripts/install).
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak fuzz lint bench screenshots serve lock clean
+.PHONY: help demo test mysql soak fuzz lint bench screenshots serve lock clean
 # Without bytecode every process of ours would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -14,8 +14,13 @@ demo: ## Run the main jobs on real data, compare both ends, leave the servers ru
 	$(BIN)/disync demo
 
 test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
-	@scripts/install dev ray clients
+	@scripts/install dev ray clients mysql
 	@scripts/test $(ARGS)
+
+mysql: ## Run all tests of MySQL sources on MySQL itself, not on MariaDB
+	@scripts/install dev mysql
+	DISYNC_TEST_SERVER=mysql SEEDS=$(or $(SEEDS),200) $(BIN)/pytest -n 2 --dist loadfile --timeout 180 \
+		tests/connectors/mysql tests/connectors/pair tests/exactly_once $(ARGS)
 
 fuzz: ## Give broken bytes to what is compiled, new ones at every run (ARGS="--seconds 3600")
 	@scripts/install dev
