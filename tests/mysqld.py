@@ -286,5 +286,5 @@ def server(**options: str) -> Iterator[Server]:
         )
         yield made
     finally:
-        made.stop()
+        made.stop(signal.SIGKILL)  # nobody needs its data any more, and an orderly end takes seconds
         shutil.rmtree(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,5 +95,4 @@ def house(home: Path) -> Iterator[House]:
     ):
         dispatch = StoreDispatch(store, services.data_sources.contents)
         yield House(source, target, before_source, before_target, home, services, dispatch)
-        source.stop(signal.SIGKILL)  # nobody needs it any more, and an orderly end takes seconds
     store.close()
