@@ -1,4 +1,4 @@
-"""MySQL's binary JSON, written by hand after its published format: MariaDB has none, and no MySQL was at hand."""
+"""MySQL's binary JSON, written by hand after its published format. What a server writes: test_mysql_own."""
 
 from __future__ import annotations
 

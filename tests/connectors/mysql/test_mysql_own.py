@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import struct
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from source import Database, Log, changes_in, rows_in
 
 import mysqld
+from disync.connectors.mysql import position
 from disync.connectors.mysql.charsets import decoder
 from disync.connectors.mysql.config import address_of
 from disync.connectors.mysql.connection import Session
-from disync.model.data import SchemaChange
-from disync.model.errors import BadConfig
+from disync.model.data import Position, SchemaChange
+from disync.model.errors import BadConfig, PositionGone
 
 pytestmark = pytest.mark.mysql
 
@@ -197,3 +199,51 @@ def test_c70_every_character_of_gb18030(database: Database) -> None:
             assert decode(code) == text.decode()
             compared += 1
     assert compared == 0x110000 - 0x800
+
+
+def test_c43_gtids_with_tags(database: Database) -> None:
+    """A group of numbers of its own for each tag, and none of them read twice or left out."""
+    database.run("CREATE TABLE t (id INT PRIMARY KEY)")
+    log = Log(database, database.reader("t"))
+    _insert_tagged(database, range(1, 7))
+    middle = log.rows(6)[-1].position
+    _insert_tagged(database, range(7, 13))
+    events = log.rows(6)
+    assert [row[0] for _, row in changes_in(events)] == list(range(7, 13))
+    log.reader.close()
+    said = position.read(events[-1].position).gtid
+    assert ":blue:1-" in said and ":red_2:1-" in said
+    for after in (middle, _elsewhere(middle)):
+        again = Log(database, database.reader("t"), after)
+        assert [row[0] for _, row in changes_in(again.rows(6))] == list(range(7, 13))
+        again.reader.close()
+
+
+def _insert_tagged(database: Database, numbers: range) -> None:
+    for number in numbers:
+        tag = ("AUTOMATIC:blue", "AUTOMATIC", "AUTOMATIC:red_2")[number % 3]
+        database.run(f"SET gtid_next = '{tag}'", f"INSERT INTO t VALUES ({number})", "SET gtid_next = 'AUTOMATIC'")
+
+
+def _elsewhere(after: Position) -> Position:
+    """As if another server of the group had told it: the place is looked for by its GTIDs."""
+    other = "99999999-9999-9999-9999-999999999999"
+    return position.write(replace(position.read(after), server=other, file="mysql-bin.000099"))
+
+
+def test_a_server_without_gtids_is_followed_by_file_and_offset() -> None:
+    with mysqld.server(gtid_mode="OFF", enforce_gtid_consistency="OFF") as server:
+        server.run("CREATE DATABASE d")
+        database = Database(server, "d")
+        database.run("CREATE TABLE t (id INT PRIMARY KEY)")
+        log = Log(database, database.reader("t"))
+        database.run("INSERT INTO t VALUES (1)", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (2)")
+        events = log.rows(2)
+        log.reader.close()
+        database.run("INSERT INTO t VALUES (3)")
+        again = Log(database, database.reader("t"), events[-1].position)
+        assert changes_in(again.rows(1)) == [("I", (3,))]
+        again.reader.close()
+        assert position.read(events[-1].position).gtid.strip(";") == ""
+        with pytest.raises(PositionGone):
+            Log(database, database.reader("t"), _elsewhere(events[-1].position)).rows(1)
