@@ -215,9 +215,18 @@ class MySQL(Server):
         plugins = f"--plugin-dir={root}/usr/lib/mysql/plugin"
         return [str(loader[0]), "--library-path", path, f"{root}/usr/sbin/mysqld", "--no-defaults", *files, plugins]
 
-    def install(self, folder: Path) -> None:
-        _twice([*self.command(), "--initialize-insecure", f"--datadir={folder}", f"--user={_owner()}"])
+    def install(self, folder: Path, *more: str) -> None:
+        _twice([*self.command(), "--initialize-insecure", f"--datadir={folder}", f"--user={_owner()}", *more])
         (folder / "auto.cnf").unlink()  # its server_uuid: each copy gets one of its own
+
+    def make(self) -> None:
+        """How names are kept is decided here, once and for all."""
+        name = "lower-case-table-names"
+        if name in self.options:
+            shutil.chown(self.folder, _owner())
+            self.install(self.folder / "data", f"--{name}={self.options[name]}")
+        else:
+            Server.make(self)
 
     def chosen(self, options: Mapping[str, str]) -> Mapping[str, str]:
         more = {"mysqlx": "OFF", "gtid-mode": "ON", "enforce-gtid-consistency": "ON", "secure-file-priv": "NULL"}

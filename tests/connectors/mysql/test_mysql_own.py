@@ -7,6 +7,7 @@ import struct
 from contextlib import closing
 from dataclasses import replace
 
+import pymysql
 import pytest
 from source import Database, Log, changes_in, rows_in
 
@@ -170,6 +171,32 @@ def test_passwords_of_today_over_tls_and_without() -> None:
             with closing(Session(address_of(content))) as session:
                 ((_, value),) = session.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
                 assert bool(value) is cipher
+
+
+def test_what_an_account_must_not_do_is_told_and_not_tried_again() -> None:
+    """A connection without TLS where the server wants it; a password that has expired; a role that is not active."""
+    user = f"'{mysqld.USER}'@'127.0.0.1'"
+    with mysqld.server(tls_version="TLSv1.2,TLSv1.3", require_secure_transport="ON") as server:
+        server.run("CREATE DATABASE d")
+        database = Database(server, "d")
+        database.run("CREATE TABLE t (id INT PRIMARY KEY)")
+        assert database.reader("t").check() == []
+        content = server.content("d")
+        with pytest.raises(BadConfig, match="insecure transport"):
+            Session(address_of(content | {"jdbcUrl": f"{content['jdbcUrl']}?useSSL=false"}))
+        server.run(f"ALTER USER {user} PASSWORD EXPIRE")
+        with pytest.raises(BadConfig, match=r"(?i)password has expired"):
+            database.reader("t").check()
+        server.run([f"ALTER USER {user} PASSWORD EXPIRE NEVER", f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}"])
+        server.run(f"ALTER USER {user} IDENTIFIED BY '{pymysql.converters.escape_string(mysqld.PASSWORD)}'")
+        rights = ("SELECT ON d.*", "REPLICATION SLAVE, REPLICATION CLIENT ON *.*")
+        server.run(
+            ["CREATE ROLE reading", *(f"GRANT {right} TO reading" for right in rights), f"GRANT reading TO {user}"]
+        )
+        with pytest.raises(BadConfig, match="refuses"):
+            database.reader("t").check()
+        server.run(f"SET DEFAULT ROLE reading TO {user}")
+        assert database.reader("t").check() == []
 
 
 def test_old_passwords_are_served_where_the_server_does() -> None:

@@ -67,7 +67,6 @@ def folding(pair_target: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
         yield from made(server, pair_target, request.param)
 
 
-@pytest.mark.mariadb
 def test_c84_statements_in_any_case_mean_the_one_table(folding: Pair) -> None:
     pair = folding
     pair.sql(f"CREATE TABLE Orders {TABLE}", "INSERT INTO ORDERS VALUES (1, 'one'), (2, 'two')")

@@ -41,8 +41,8 @@ _SESSION = (
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 """With READ UNCOMMITTED rows would be loaded that are rolled back later, of which no log tells."""
 
-_DENIED = frozenset({1044, 1045, 1049, 1130, 1142, 1143, 1146, 1227, 1251, 1698, 2049, 3118})
-"""Access, names and accounts: nothing that another try would cure."""
+_DENIED = frozenset({1044, 1045, 1049, 1130, 1142, 1143, 1146, 1227, 1251, 1698, 1820, 1862, 2049, 3118, 3159})
+"""Access, names, accounts and how they are to be used: nothing that another try would cure."""
 
 FATAL_LOG_ERROR = 1236
 _GONE = (
