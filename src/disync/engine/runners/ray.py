@@ -86,8 +86,7 @@ class Seat:
     def empty(self, ending: str) -> tuple[str, str] | None:
         """Its actor is gone. (worker, how it ended), if it had ever answered."""
         self.failures = 0 if self.worker else self.failures + 1
-        first, most = PATIENT_SECONDS
-        self.again_at = time.monotonic() + min(most, first * 2 ** max(0, self.failures - 1))
+        self.again_at = time.monotonic() + pause_after(max(0, self.failures - 1))
         told = (self.worker, ending) if self.worker else None
         if told is None:
             log.warning("a worker cannot be started", group=self.group, cause=ending)
@@ -204,6 +203,12 @@ class RayRunner:
             ray.wait(leaving, num_returns=len(leaving), timeout=within)
         for seat in seats:
             ray.kill(seat.actor)
+
+
+def pause_after(failures: int) -> float:
+    """For how long nothing is started where so many have failed before this one."""
+    first, most = PATIENT_SECONDS
+    return float(min(most, first * 2 ** min(failures, 30)))
 
 
 def offers(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Offer]:
