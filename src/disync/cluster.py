@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from disync.engine.helper import help_out
 from disync.engine.placement import Crew, Post, Size
 from disync.engine.worker import Worker
 from disync.home import configure_logging, open_home, require_clock
@@ -33,10 +34,12 @@ from disync.store.database import Store
 
 if TYPE_CHECKING:
     from disync.engine.runners.ray import RayRunner
+    from disync.engine.runners.ray_tasks import Helpers
 
 log = structlog.get_logger()
 
 MAKE = "disync.cluster:hire"
+HELP = "disync.cluster:help_with_loads"
 TICK_SECONDS = 0.2
 TELL_SECONDS = 1.0
 AWAY_SECONDS = 1.0
@@ -130,10 +133,13 @@ def keep(settings: Settings, options: RayOptions, parent: int) -> None:
     board = StoreBoard(store, size)
     _stop_by_signal(stop)
     pulse = Pulse(parent)
-    runner = _runner(options, Crew(MAKE, _installation(store), options.workers, size), board, stop)
+    joined = _join(options, Crew(MAKE, HELP, _installation(store), options.workers, size), board, stop)
+    if joined is None:
+        return
+    runner, helpers = joined
     tell_at = 0.0
     _stop_by_signal(stop)  # Ray has put its own in the place of ours
-    while runner is not None and not stop.wait(TICK_SECONDS):
+    while not stop.wait(TICK_SECONDS):
         pulse.beat()
         try:
             died = runner.tend()
@@ -147,15 +153,18 @@ def keep(settings: Settings, options: RayOptions, parent: int) -> None:
             if time.monotonic() >= tell_at:
                 tell_at = time.monotonic() + TELL_SECONDS
                 runner.tell()
+                helpers.tend(runner.nodes)
         except SQLAlchemyError as error:
             log.warning("the store does not answer", cause=str(error).splitlines()[0])
-    if runner is not None:
-        runner.stop(STOP_SECONDS)
+    _end(runner, helpers)
 
 
-def _runner(options: RayOptions, crew: Crew, board: StoreBoard, stop: threading.Event) -> RayRunner | None:
-    """A runner on the cluster, which is waited for; None if it is time to stop."""
+def _join(
+    options: RayOptions, crew: Crew, board: StoreBoard, stop: threading.Event
+) -> tuple[RayRunner, Helpers] | None:
+    """Who keeps workers and helpers up on the cluster, which is waited for; None if it is time to stop."""
     from disync.engine.runners.ray import RayRunner, join
+    from disync.engine.runners.ray_tasks import Helpers
 
     told = ""
     while not stop.is_set():
@@ -163,7 +172,7 @@ def _runner(options: RayOptions, crew: Crew, board: StoreBoard, stop: threading.
             _require_guarded(options)
             join(options.address)
             log.info("joined the cluster", address=options.address)
-            return RayRunner(crew, board)
+            return RayRunner(crew, board), Helpers(crew, board)
         except (TaskError, Refused) as error:
             if str(error) != told:
                 told = str(error)
@@ -171,6 +180,13 @@ def _runner(options: RayOptions, crew: Crew, board: StoreBoard, stop: threading.
             board.away(told)
             stop.wait(AWAY_SECONDS)
     return None
+
+
+def _end(runner: RayRunner, helpers: Helpers) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    helpers.leave()
+    runner.stop(STOP_SECONDS)
+    helpers.stop(max(0.0, deadline - time.monotonic()))
 
 
 def _stop_by_signal(stop: threading.Event) -> None:
@@ -204,8 +220,22 @@ def _installation(store: Store) -> str:
 
 
 def hire(post: Post) -> Worker:
-    """A worker in an actor's process. What it needs it has from the environment in which its node was started: the
-    store's URL and the key file go through nobody's hands.
+    """A worker in an actor's process. Raises BadConfig as `_dispatch` does."""
+    return Worker(f"{os.uname().nodename}-{os.getpid()}-{os.urandom(3).hex()}", _dispatch(post)[1])
+
+
+def help_with_loads(post: Post, worker: str) -> int:
+    """What a Ray task does, in the name of a worker of its own: see `help_out`. Raises as `hire` does."""
+    store, dispatch = _dispatch(post)
+    try:
+        return help_out(worker, dispatch.help)
+    finally:
+        store.close()
+
+
+def _dispatch(post: Post) -> tuple[Store, StoreDispatch]:
+    """Of a process on a node. What it needs it has from the environment in which its node was started: the store's URL
+    and the key file go through nobody's hands.
 
     Raises BadConfig where that does not lead to the installation that asks for it.
     """
@@ -225,5 +255,5 @@ def hire(post: Post) -> Worker:
         services.keys.check(db)
     # Nobody here takes a task whose group no node offers: it waits for one.
     groups = {post.group, ""} if post.group == DEFAULT else {post.group}
-    dispatch = StoreDispatch(store, services.data_sources.contents, groups, others=False, traced=settings.traced)
-    return Worker(f"{os.uname().nodename}-{os.getpid()}-{os.urandom(3).hex()}", dispatch)
+    contents = services.data_sources.contents
+    return store, StoreDispatch(store, contents, groups, others=False, traced=settings.traced)

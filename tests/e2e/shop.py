@@ -18,7 +18,11 @@ ROWS = 3000
 
 
 class World:
-    def __init__(self, service: servers.Service, source: mysqld.Server, target: str, group: str = "") -> None:
+    """`channels`: `setting.speed.concurrent`; 0: it is not said."""
+
+    def __init__(
+        self, service: servers.Service, source: mysqld.Server, target: str, group: str = "", channels: int = 0
+    ) -> None:
         self.service, self.source, self.target = service, source, target
         self.api = Client(f"http://{service.address}", *service.key)
         at = conninfo_to_dict(target)
@@ -50,7 +54,8 @@ class World:
                 "parameter": {"datasource": "holo", "writeMode": "replay", "datasourceSchema": "public"},
             },
         ]
-        code = json.dumps({"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}})
+        job: dict[str, Any] = {"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}}
+        code = json.dumps(job | ({"setting": {"speed": {"concurrent": channels}}} if channels else {}))
         param = json.dumps({"ResourceGroup": group} if group else {})
         task = {"TaskType": "DI_REALTIME", "TaskName": "shop", "TaskContent": code, "TaskParam": param}
         created = self.call("CreateDISyncTask", **task)["Data"]

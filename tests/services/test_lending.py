@@ -13,11 +13,14 @@ from test_dispatch import JOB, ROOT, dispatch, run, services, started  # noqa: F
 
 from disync.engine.helping import Sitting
 from disync.engine.lending import Back, Lending, Returned, shapes_of
+from disync.engine.placement import Seats, Size
 from disync.model.data import Position, Table
 from disync.model.errors import Fenced
 from disync.model.run import Checkpoint, Split, Tally, Task
 from disync.services import Services
 from disync.services.dispatch import StoreDispatch
+from disync.services.placement import StoreBoard
+from disync.store import instances
 from disync.store.schema import seat
 from waiting import until
 
@@ -63,6 +66,26 @@ def test_nobody_sits_with_himself_and_no_worker_has_more_than_it_leaves(
     assert help_.sit("b") is not None
     assert help_.sit("c") is None, "one channel is the run's own"
     until(lambda: len(lending.seats) == 3)
+
+
+def test_a_cluster_hears_how_many_seats_are_free_and_who_has_one(
+    services: Services,  # noqa: F811
+    dispatch: StoreDispatch,  # noqa: F811
+    lending: Lending,
+    task: Task,
+) -> None:
+    board = StoreBoard(services.store, Size())
+    assert board.seats() == Seats({"group_default": 3}, set())
+    dispatch.help.sit("a")
+    assert board.seats() == Seats({"group_default": 2}, {"a"})
+    with services.store.write() as db:
+        instances.put(db, task.id, lease_until_ms=0)
+    assert board.seats() == Seats({}, {"a"}), "a run that has fallen silent asks for nothing"
+    with services.store.write() as db:
+        instances.put(db, task.id, lease_until_ms=1 << 50)
+    assert board.seats().free == {"group_default": 2}
+    lending.none_left()
+    assert board.seats().free == {}
 
 
 def test_without_parts_to_spare_nothing_is_offered(dispatch: StoreDispatch, task: Task) -> None:  # noqa: F811

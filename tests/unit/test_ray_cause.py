@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disync.engine.runners.ray import _cause
+from disync.engine.runners.ray import cause
 
 TOLD = """The actor died unexpectedly before finishing this task.
 \tclass_name: Hosted
@@ -13,10 +13,10 @@ is killed by SIGKILL by OOM killer due to high memory usage. (2) ray stop --forc
 
 
 def test_the_detail_is_told_whole_and_what_is_guessed_is_not() -> None:
-    assert _cause(Exception(TOLD)) == "Worker unexpectedly exits with a connection error code 2. End of file."
+    assert cause(Exception(TOLD)) == "Worker unexpectedly exits with a connection error code 2. End of file."
 
 
 def test_without_one_the_last_line_is_told_or_the_name_of_the_error() -> None:
-    assert _cause(Exception("first\n  last \n\n")) == "last"
-    assert _cause(ValueError()) == "ValueError"
-    assert len(_cause(Exception("x" * 9999))) == 500
+    assert cause(Exception("first\n  last \n\n")) == "last"
+    assert cause(ValueError()) == "ValueError"
+    assert len(cause(Exception("x" * 9999))) == 500

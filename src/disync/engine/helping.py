@@ -30,7 +30,7 @@ from disync.model.run import Checkpoint, Split, Tally, Task
 log = structlog.get_logger()
 
 MOST_SEATS = PARALLEL
-"""That a worker takes at once, in all tasks together."""
+"""That a worker takes at once."""
 
 ASK_SECONDS = 1.0
 """Between two looks of a worker for a run that wants help: it costs the store as much as the look for runs to take."""
@@ -76,11 +76,14 @@ class Help(Protocol):
 
 
 class Helping:
-    """`worker`: its name."""
+    """`worker`: its name. `most`: so many seats it takes at once, in all tasks together."""
 
-    def __init__(self, worker: str, help: Help) -> None:
+    def __init__(self, worker: str, help: Help, most: int = MOST_SEATS) -> None:
         self._worker = worker
         self._help = help
+        self._most = most
+        self.read = 0
+        """Parts that were read to their end."""
         self._lease = Clock()
         self._seats: dict[str, _Seat] = {}
         self._ask_at = 0.0
@@ -96,7 +99,7 @@ class Helping:
                 if name not in wanted:
                     seat.stop()
         before = time.monotonic()
-        if free and len(self._seats) < MOST_SEATS and (sitting := self._ask()):
+        if free and len(self._seats) < self._most and (sitting := self._ask()):
             self._lease.renewed(before)
             seat = self._seats[sitting.seat] = _Seat(sitting, self._help, self._lease, self._left)
             seat.start()
@@ -110,6 +113,10 @@ class Helping:
         self._ask_at = 0.0 if sitting else now + ASK_SECONDS
         return sitting
 
+    @property
+    def sits(self) -> bool:
+        return bool(self._seats)
+
     def stop(self, within: float) -> None:
         """Let every seat flush and leave."""
         seats = list(self._seats.values())
@@ -120,7 +127,8 @@ class Helping:
             seat.thread.join(max(0.0, deadline - time.monotonic()))
 
     def _left(self, sitting: Sitting) -> None:
-        self._seats.pop(sitting.seat, None)
+        seat = self._seats.pop(sitting.seat, None)
+        self.read += seat.read if seat is not None else 0
 
 
 class _Seat:
@@ -137,6 +145,7 @@ class _Seat:
         self._pipeline: Pipeline | None = None
         self._whole = False
         """Whether the part that is being read has come to its end."""
+        self.read = 0
         self.thread = threading.Thread(target=self._sit, name=f"seat-{sitting.seat}", daemon=True)
 
     def start(self) -> None:
@@ -180,6 +189,7 @@ class _Seat:
                 if time.monotonic() - since < HOLD_SECONDS:
                     returned = self._part(pipeline, split, tables.get(split.table.name))
                 self._help.give_back(self._sitting, returned)
+                self.read += returned.back is Back.DONE
             if not given:
                 self._stopping.wait(LOOK_SECONDS)
 

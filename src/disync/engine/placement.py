@@ -51,9 +51,11 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The workers of an installation: how many for each node of a group, and what each takes of it."""
+    """The workers of an installation: how many for each node of a group, and what each takes of it. `help` names the
+    function that helps with a load, from a Post and the name of a worker."""
 
     make: str
+    help: str
     installation: str
     workers: int
     size: Size
@@ -66,6 +68,18 @@ class Crew:
     def post(self, group: str) -> Post:
         return Post(self.make, self.installation, group)
 
+    def help_post(self, group: str) -> Post:
+        return Post(self.help, self.installation, group)
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """What loads ask for whose runs have more parts than they read themselves. `free`: seats that nobody has taken, by
+    resource group; `sitting`: the workers that have one."""
+
+    free: Mapping[str, int]
+    sitting: Set[str]
+
 
 class Board(Protocol):
     """Where it is written down who waits for what."""
@@ -76,3 +90,6 @@ class Board(Protocol):
 
     def away(self, cause: str) -> None:
         """There is no cluster that could run anything."""
+
+    def seats(self) -> Seats:
+        """What is asked for now."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from disync.engine.placement import Offer, Size
+from disync.engine.placement import Offer, Seats, Size
 from disync.services.clock import now_ms
-from disync.store import instances, resource_groups
+from disync.store import instances, lending, resource_groups
 from disync.store.database import Store
 
 WAITS = "Waiting for "
@@ -34,6 +34,10 @@ class StoreBoard:
 
     def away(self, cause: str) -> None:
         self._say(lambda _: f"{WAITS}the cluster. {cause}")
+
+    def seats(self) -> Seats:
+        with self._store.read() as db:
+            return Seats(lending.free(db, now_ms()), lending.sitting(db))
 
     def _reason(self, group: str, offers: Mapping[str, Offer]) -> str:
         if group not in offers:

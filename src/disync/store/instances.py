@@ -121,12 +121,13 @@ def carried(db: Connection, now_ms: int, *of: ColumnElement[bool]) -> list[Carri
     return [Carried(*row) for row in db.execute(query.group_by(instance.c.worker, _SERVED))]
 
 
-_GROUP = func.coalesce(func.nullif(deployment.c.resource_group, ""), DEFAULT)
+GROUP = func.coalesce(func.nullif(deployment.c.resource_group, ""), DEFAULT)
+"""Of deployments on a cluster: where they run."""
 
 
 def waiting(db: Connection) -> Sequence[Any]:
     """Tasks that should run and that nobody holds: `file_id`, `message`, and the `group` in which they are to run."""
-    query = select(instance.c.file_id, instance.c.message, _GROUP.label("group")).select_from(instance)
+    query = select(instance.c.file_id, instance.c.message, GROUP.label("group")).select_from(instance)
     return db.execute(query.outerjoin(deployment, deployment.c.file_id == instance.c.file_id).where(free)).all()
 
 

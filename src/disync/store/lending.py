@@ -6,14 +6,15 @@ that nobody saves for a seat that is being given up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from disync.model.data import Table
 from disync.model.run import Split
-from disync.store.instances import served
+from disync.store.instances import GROUP, served
 from disync.store.schema import deployment, instance, lending, lent, load_split, seat
 
 
@@ -60,12 +61,33 @@ def lend(db: Connection, file_id: int, parts: Mapping[str, str]) -> None:
 def open_to(db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool) -> list[tuple[int, int]]:
     """Tasks of these groups, as of `instances.claimable`, whose runs have a seat left that this worker may take, and
     the epochs of these."""
-    taken = select(func.count()).where(seat.c.file_id == lending.c.file_id).scalar_subquery()
-    query = select(lending.c.file_id, lending.c.epoch).join(instance, instance.c.file_id == lending.c.file_id)
-    query = query.outerjoin(deployment, deployment.c.file_id == lending.c.file_id)
-    alive = (instance.c.epoch == lending.c.epoch) & (instance.c.lease_until_ms > now_ms) & (instance.c.desired == "RUN")
-    wanted = query.where(alive, instance.c.worker != worker, lending.c.seats > taken, served(groups, others))
+    query = _offered(select(lending.c.file_id, lending.c.epoch), now_ms)
+    wanted = query.where(instance.c.worker != worker, served(groups, others))
     return [(row.file_id, row.epoch) for row in db.execute(wanted)]
+
+
+def free(db: Connection, now_ms: int) -> Counter[str]:
+    """By resource group: the seats that nobody has taken."""
+    found: Counter[str] = Counter()
+    for group, seats in db.execute(_offered(select(GROUP, lending.c.seats - _TAKEN), now_ms)):
+        found[group] += seats
+    return found
+
+
+def sitting(db: Connection) -> set[str]:
+    """The workers who have a seat."""
+    return set(db.scalars(select(seat.c.worker)))
+
+
+_TAKEN = select(func.count()).where(seat.c.file_id == lending.c.file_id).scalar_subquery()
+
+
+def _offered(query: Select[Any], now_ms: int) -> Select[Any]:
+    """Of the runs that go on and have a seat left."""
+    alive = (instance.c.epoch == lending.c.epoch) & (instance.c.lease_until_ms > now_ms) & (instance.c.desired == "RUN")
+    query = query.select_from(lending).join(instance, instance.c.file_id == lending.c.file_id)
+    query = query.outerjoin(deployment, deployment.c.file_id == lending.c.file_id)
+    return query.where(alive, lending.c.seats > _TAKEN)
 
 
 def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from pair import Pair
 from verifying import opened
 
+from disync.engine.helper import help_out
 from disync.engine.helping import Helping, Sitting
 from disync.engine.ledger import Ledger, Notebook
 from disync.engine.lending import Back, Returned, shapes_of
@@ -74,6 +75,22 @@ def test_parts_are_read_into_the_target(pair: Pair) -> None:
     assert {each.back for each in given.returned} == {Back.DONE} and pair.equal()
     helping.stop(10)
     assert given.left.is_set() and not given.refused
+
+
+def test_a_helper_without_runs_takes_a_seat_and_leaves_when_there_is_none(pair: Pair) -> None:
+    pair.sql("CREATE TABLE t (id INT PRIMARY KEY, a INT)", "INSERT INTO t SELECT seq, seq FROM seq_1_to_1000")
+    given = seat(pair)
+
+    class Over(Seat):
+        """The run wants it as long as it has something to read."""
+
+        def hold(self, worker: str) -> Set[str]:
+            return {self.sitting.seat} if len(self.returned) < len(self.splits) else set()
+
+    over = Over(given.ledger_, given.sitting, given.splits)
+    assert help_out("other", over) == len(given.splits)
+    assert over.left.is_set() and pair.equal()
+    assert help_out("late", over) == 0, "there is none left"
 
 
 class Away(Notebook):

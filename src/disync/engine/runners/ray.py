@@ -104,6 +104,8 @@ class RayRunner:
         self._door = ray.get_runtime_context().get_node_id()
         """The node through which we have joined: Ray starts nothing any more for whoever came by one that is gone."""
         self._looked = 0.0
+        self.nodes: Sequence[Mapping[str, Any]] = ()
+        """Those that are alive, as of the last look."""
         self._offers: Mapping[str, Offer] = {}
         self._seats: dict[str, Seat] = {}
         for name in [name for name in list_named_actors() if name.startswith(crew.prefix)]:
@@ -117,10 +119,10 @@ class RayRunner:
         """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            nodes = [node for node in ray.nodes() if node["Alive"]]
-            if self._door not in [node["NodeID"] for node in nodes]:
+            self.nodes = [node for node in ray.nodes() if node["Alive"]]
+            if self._door not in [node["NodeID"] for node in self.nodes]:
                 raise Unreachable("The node through which the cluster was joined is gone.")
-            self._offers = offers(nodes)
+            self._offers = offers(self.nodes)
             self._fill()
         return [told for seat in list(self._seats.values()) for told in self._listen(seat)]
 
@@ -182,7 +184,7 @@ class RayRunner:
         except ActorUnavailableError:
             return None  # for now; SILENT_SECONDS decide
         except RayActorError as error:
-            return _cause(error)
+            return cause(error)
         if not works:
             ray.kill(seat.actor)
             return "its worker has ended"
@@ -246,7 +248,7 @@ def _probe(address: str) -> str:
     return "open"
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """What Ray says of the process that ended, without what it guesses of the reasons; else its last line."""
     text = str(error)
     _, _, detail = text.partition("Worker exit detail:")
