@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from disync.engine.placement import GIB, Crew, Size
-from disync.engine.runners.ray_tasks import Given, rooms
+from disync.engine.runners.ray_tasks import Given, gently, rooms
 
 CREW = Crew("make", "help", "installation", 2, Size(0.5))
 
@@ -50,3 +50,10 @@ def test_tasks_take_room_be_they_known_to_the_cluster_or_not() -> None:
     assert room([node("n", "a")], [task("n", sits=True)] * 2, n=2) == {"n": 4}
     assert room([node("n", "a")], [task("n", sits=False)] * 2, n=1) == {"n": 4}
     assert room([node("n", "a", cpus=1e-9)]) == {"n": -2}
+
+
+def test_they_begin_one_by_one_and_more_at_once_where_some_read() -> None:
+    assert gently({"n": 6, "m": 6}, []) == {"n": 1, "m": 1}
+    assert gently({"n": 6}, [task("n", sits=False)])["n"] == 0
+    assert gently({"n": 6}, [task("n", sits=True)] * 2) == {"n": 2}
+    assert gently({"n": 1}, [task("n", sits=True)] * 2) == {"n": 1}, "no more than there is room for"

@@ -87,7 +87,8 @@ class Helpers:
             wanted = min(free, self._before.get(group, 0)) - self._seatless(group)
             if wanted > 0 and self._patience.setdefault(group, Patience()).over:
                 given, available = [*self._given.values()], available_resources_per_node()
-                self._start(group, wanted, rooms(self._crew, group, nodes, available, given))
+                room = rooms(self._crew, group, nodes, available, given)
+                self._start(group, wanted, gently(room, given))
         self._before = seats.free
 
     def _hear(self) -> None:
@@ -170,6 +171,15 @@ def rooms(
         now = available.get(name, {})
         found[name] = min(_fit(has, crew.size) - workers - len(tasks), _fit(now, crew.size) - seatless)
     return found
+
+
+def gently(rooms: Mapping[str, int], given: Sequence[Given]) -> Counter[str]:
+    """How many of them are started now: one at a node, and as many more as have begun to read there. To begin takes a
+    process two seconds of a core, which many that begin at once take from the load, and which a short load never gives
+    back."""
+    reading = Counter(each.node for each in given if each.seatless_at is None)
+    coming = Counter(each.node for each in given if each.seatless_at is not None)
+    return Counter({node: min(room, max(1, reading[node]) - coming[node]) for node, room in rooms.items()})
 
 
 def _fit(has: Mapping[str, float], size: Size) -> int:
