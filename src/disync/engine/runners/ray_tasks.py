@@ -175,8 +175,8 @@ def rooms(
 
 def gently(rooms: Mapping[str, int], given: Sequence[Given]) -> Counter[str]:
     """How many of them are started now: one at a node, and as many more as have begun to read there. To begin takes a
-    process two seconds of a core, which many that begin at once take from the load, and which a short load never gives
-    back."""
+    process more than a second of a core, which many that begin at once take from the load, and which a short load never
+    gives back."""
     reading = Counter(each.node for each in given if each.seatless_at is None)
     coming = Counter(each.node for each in given if each.seatless_at is not None)
     return Counter({node: min(room, max(1, reading[node]) - coming[node]) for node, room in rooms.items()})
