@@ -159,9 +159,9 @@ def test_a_keeper_is_killed_and_its_tasks_with_it(stage: Stage, world: shop.Worl
     comes_through(stage, world)
 
 
-def test_a_server_that_stops_ends_them(stage: Stage, world: shop.World) -> None:
-    """In good order or not: nobody holds a seat any more, and no process stays."""
+def test_a_server_that_stops_has_them_give_back_what_they_have(stage: Stage, world: shop.World) -> None:
     assert stage.have("")
     servers.stop(stage.service.process)
+    assert "a helper was told to leave" in stage.ray.log()
     until(lambda: not stage.helpers(), lambda: str(stage.helpers()))
     until(lambda: not stage.sitting(), lambda: str(stage.sitting()))

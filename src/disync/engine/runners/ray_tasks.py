@@ -7,6 +7,7 @@ killed, or frozen, or cut off, loses its seat by its lease. Here it is only deci
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,9 @@ SEATLESS_SECONDS = 30.0
 
 def help_with(post: Post, name: str) -> int:
     """The task. Returns how many parts it has read."""
+    # Ray asks it to leave by an interrupt, which nobody would hear where the node was started in the background of a
+    # script: such a shell has all its children ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     found: int = resolve_name(post.make)(post, name)
     return found
 
