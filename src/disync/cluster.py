@@ -226,14 +226,14 @@ def hire(post: Post) -> Worker:
 
 def help_with_loads(post: Post, worker: str) -> int:
     """What a Ray task does, in the name of a worker of its own: see `help_out`. Raises as `hire` does."""
-    store, dispatch = _dispatch(post)
+    store, dispatch = _dispatch(post, devoted=True)
     try:
         return help_out(worker, dispatch.help)
     finally:
         store.close()
 
 
-def _dispatch(post: Post) -> tuple[Store, StoreDispatch]:
+def _dispatch(post: Post, devoted: bool = False) -> tuple[Store, StoreDispatch]:
     """Of a process on a node. What it needs it has from the environment in which its node was started: the store's URL
     and the key file go through nobody's hands.
 
@@ -256,4 +256,4 @@ def _dispatch(post: Post) -> tuple[Store, StoreDispatch]:
     # Nobody here takes a task whose group no node offers: it waits for one.
     groups = {post.group, ""} if post.group == DEFAULT else {post.group}
     contents = services.data_sources.contents
-    return store, StoreDispatch(store, contents, groups, others=False, traced=settings.traced)
+    return store, StoreDispatch(store, contents, groups, others=False, traced=settings.traced, devoted=devoted)

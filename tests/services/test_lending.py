@@ -68,6 +68,19 @@ def test_nobody_sits_with_himself_and_no_worker_has_more_than_it_leaves(
     until(lambda: len(lending.seats) == 3)
 
 
+def test_who_is_there_for_nothing_else_may_take_the_last_channel(
+    services: Services,  # noqa: F811
+    dispatch: StoreDispatch,  # noqa: F811
+    lending: Lending,
+) -> None:
+    devoted = StoreDispatch(services.store, lambda *_: {}, devoted=True)
+    sittings = [sit(devoted, name) for name in "abcd"]
+    assert devoted.help.sit("e") is None and dispatch.help.sit("e") is None
+    until(lambda: len(lending.seats) == 4)
+    lending.lend(PARTS[: lending.room(0)], 0)
+    assert all(given(devoted, sitting) for sitting in sittings)
+
+
 def test_a_cluster_hears_how_many_seats_are_free_and_who_has_one(
     services: Services,  # noqa: F811
     dispatch: StoreDispatch,  # noqa: F811
@@ -75,15 +88,15 @@ def test_a_cluster_hears_how_many_seats_are_free_and_who_has_one(
     task: Task,
 ) -> None:
     board = StoreBoard(services.store, Size())
-    assert board.seats() == Seats({"group_default": 3}, set())
+    assert board.seats() == Seats({"group_default": 4}, set())
     dispatch.help.sit("a")
-    assert board.seats() == Seats({"group_default": 2}, {"a"})
+    assert board.seats() == Seats({"group_default": 3}, {"a"})
     with services.store.write() as db:
         instances.put(db, task.id, lease_until_ms=0)
     assert board.seats() == Seats({}, {"a"}), "a run that has fallen silent asks for nothing"
     with services.store.write() as db:
         instances.put(db, task.id, lease_until_ms=1 << 50)
-    assert board.seats().free == {"group_default": 2}
+    assert board.seats().free == {"group_default": 3}
     lending.none_left()
     assert board.seats().free == {}
 

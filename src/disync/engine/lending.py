@@ -6,7 +6,7 @@ several workers refuses what was not read behind its last checkpoint (`Writer.sh
 be late, and what is told here is only about time.
 
 As many parts are read at once, by all together, as the task has channels (`setting.speed.concurrent`): a seat that
-another worker has taken is one channel less here.
+another worker has taken is one channel less here. Those who are there for nothing else may take them all.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Desk(Protocol):
     """Where a run meets its helpers. Raises Fenced when a newer run has taken over."""
 
     def open(self, seats: int, shapes: str) -> None:
-        """So many parts may be read elsewhere at once, by those who see the tables in these `shapes`. What was lent
-        before, by an earlier run of the same epoch that could not close, is forgotten."""
+        """So many parts may be read elsewhere at once, by those who see the tables in these `shapes`, and the last of
+        them only by those who have no runs of their own. What was lent before, by an earlier run of the same epoch that could not close, is forgotten."""
 
     def shut(self) -> None:
         """No seat is to be taken any more; those that are stay."""
@@ -101,7 +101,7 @@ class Lending:
         """There are so many parts to read, of `tables` as this run knows them."""
         if self._desk is None or not 1 < self._channels < parts:
             return
-        if not self._said(lambda desk: desk.open(self._channels - 1, shapes_of(tables))):
+        if not self._said(lambda desk: desk.open(self._channels, shapes_of(tables))):
             return
         self._thread = threading.Thread(target=self._watch, name="lending", daemon=True)
         self._thread.start()

@@ -231,12 +231,14 @@ class Run:
     def _hand_out(self, order: Order) -> None:
         """Begin what may begin, here or at workers that help. What one of those has read is only ended here."""
         lending = self._lending
-        room = self._pipeline.parallel - len(lending.seats) - len(self._threads.keys() - self._quiet.keys())
+        reading = len(self._threads.keys() - self._quiet.keys())
+        room = self._pipeline.parallel - len(lending.seats) - reading
         if left := lending.returned(Back.LEFT):
             self._pipeline.writer.dismiss(lending.seats)
         for split, _ in left:
             order.again(split)
-        back = lending.returned(Back.DONE, Back.FAILED, most=room)
+        # Even where all channels are others': of these one has nothing to read meanwhile (`excess`).
+        back = lending.returned(Back.DONE, Back.FAILED, most=max(room, int(not reading)))
         over = self._over([split for split, returned in back if returned.back is Back.DONE])
         for split, returned in back:
             if returned.reason:

@@ -43,7 +43,8 @@ LOOK_SECONDS = 1.0
 
 class StoreDispatch:
     """`groups`: the resource groups whose tasks it hands out; "" are those that name none. `others`: and those that
-    name none, or one that is not known. `traced`: as of StoreLedger. `room`: what a worker carries at most, in CUs."""
+    name none, or one that is not known. `traced`: as of StoreLedger. `room`: what a worker carries at most, in CUs.
+    `devoted`: its workers only help, and have a CPU for that."""
 
     def __init__(
         self,
@@ -53,12 +54,14 @@ class StoreDispatch:
         others: bool = True,
         traced: bool = False,
         room: float | None = None,
+        devoted: bool = False,
     ) -> None:
         self._store = store
         self._resolve = resolve
         self._groups, self._others = groups, others
         self._traced = traced
         self._room = room
+        self._devoted = devoted
         self._turns = Turns()
         self._carried: Sequence[Carried] = ()
         self._looked = 0.0
@@ -192,7 +195,7 @@ class StoreDispatch:
 
     @property
     def help(self) -> StoreHelp:
-        return StoreHelp(self._store, self._build, self._groups, self._others)
+        return StoreHelp(self._store, self._build, self._groups, self._others, self._devoted)
 
     # What the supervisor says.
 

@@ -58,18 +58,20 @@ def lend(db: Connection, file_id: int, parts: Mapping[str, str]) -> None:
 # What helpers ask.
 
 
-def open_to(db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool) -> list[tuple[int, int]]:
+def open_to(
+    db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool, devoted: bool
+) -> list[tuple[int, int]]:
     """Tasks of these groups, as of `instances.claimable`, whose runs have a seat left that this worker may take, and
-    the epochs of these."""
-    query = _offered(select(lending.c.file_id, lending.c.epoch), now_ms)
+    the epochs of these. `devoted`: as of `sit`."""
+    query = _offered(select(lending.c.file_id, lending.c.epoch), now_ms, devoted)
     wanted = query.where(instance.c.worker != worker, served(groups, others))
     return [(row.file_id, row.epoch) for row in db.execute(wanted)]
 
 
 def free(db: Connection, now_ms: int) -> Counter[str]:
-    """By resource group: the seats that nobody has taken."""
+    """By resource group: the seats that nobody has taken, for those who are devoted."""
     found: Counter[str] = Counter()
-    for group, seats in db.execute(_offered(select(GROUP, lending.c.seats - _TAKEN), now_ms)):
+    for group, seats in db.execute(_offered(select(GROUP, lending.c.seats - _TAKEN), now_ms, devoted=True)):
         found[group] += seats
     return found
 
@@ -82,19 +84,27 @@ def sitting(db: Connection) -> set[str]:
 _TAKEN = select(func.count()).where(seat.c.file_id == lending.c.file_id).scalar_subquery()
 
 
-def _offered(query: Select[Any], now_ms: int) -> Select[Any]:
+def _offered(query: Select[Any], now_ms: int, devoted: bool) -> Select[Any]:
     """Of the runs that go on and have a seat left."""
     alive = (instance.c.epoch == lending.c.epoch) & (instance.c.lease_until_ms > now_ms) & (instance.c.desired == "RUN")
     query = query.select_from(lending).join(instance, instance.c.file_id == lending.c.file_id)
     query = query.outerjoin(deployment, deployment.c.file_id == lending.c.file_id)
-    return query.where(alive, lending.c.seats > _TAKEN)
+    return query.where(alive, lending.c.seats - _own(devoted) > _TAKEN)
 
 
-def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int) -> bool:
-    """Take a seat; False where there is none. No worker has more seats than it leaves to the run itself."""
+def _own(devoted: bool) -> int:
+    """Of a run's channels, those that are its own in any case. Its worker would be idle while another one reads all;
+    what is read on CPUs that are there for nothing else is better read there, since its worker has streams as well."""
+    return 0 if devoted else 1
+
+
+def sit(db: Connection, file_id: int, name: str, worker: str, until_ms: int, devoted: bool) -> bool:
+    """Take a seat; False where there is none. No worker has more seats than it leaves to the run itself, and the last
+    one is only for those who are `devoted`: that have no runs of their own, and a CPU for this."""
     row = db.execute(select(lending).where(lending.c.file_id == file_id).with_for_update()).one_or_none()
     taken = list(db.scalars(select(seat.c.worker).where(seat.c.file_id == file_id)))
-    if row is None or row.seats <= len(taken) or taken.count(worker) >= row.seats - len(taken):
+    left = row.seats - _own(devoted) - len(taken) if row is not None else 0
+    if row is None or left <= 0 or taken.count(worker) >= left:
         return False
     db.execute(insert(seat).values(file_id=file_id, seat=name, epoch=row.epoch, worker=worker, lease_until_ms=until_ms))
     return True
