@@ -31,6 +31,7 @@ from disync.services.resource_groups import DEFAULT
 from disync.settings import Settings
 from disync.store import installation
 from disync.store.database import Store
+from disync.store.shares import Share
 
 if TYPE_CHECKING:
     from disync.engine.runners.ray import RayRunner
@@ -98,7 +99,7 @@ def _require_guarded(options: RayOptions) -> None:
         raise Unreachable(f"The Ray cluster at {options.address} does not answer.")
     if options.trusting:
         return
-    command = [sys.executable, "-m", "disync.engine.runners.ray", options.address]
+    command = [sys.executable, "-m", "disync.engine.runners.ray_door", options.address]
     stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
     stranger |= {"RAY_AUTH_MODE": "disabled"}
     try:
@@ -153,7 +154,7 @@ def keep(settings: Settings, options: RayOptions, parent: int) -> None:
             if time.monotonic() >= tell_at:
                 tell_at = time.monotonic() + TELL_SECONDS
                 runner.tell()
-                helpers.tend(runner.nodes)
+                helpers.tend()
         except SQLAlchemyError as error:
             log.warning("the store does not answer", cause=str(error).splitlines()[0])
     _end(runner, helpers)
@@ -163,7 +164,8 @@ def _join(
     options: RayOptions, crew: Crew, board: StoreBoard, stop: threading.Event
 ) -> tuple[RayRunner, Helpers] | None:
     """Who keeps workers and helpers up on the cluster, which is waited for; None if it is time to stop."""
-    from disync.engine.runners.ray import RayRunner, join
+    from disync.engine.runners.ray import RayRunner
+    from disync.engine.runners.ray_door import join
     from disync.engine.runners.ray_tasks import Helpers
 
     told = ""
@@ -172,7 +174,8 @@ def _join(
             _require_guarded(options)
             join(options.address)
             log.info("joined the cluster", address=options.address)
-            return RayRunner(crew, board), Helpers(crew, board)
+            runner = RayRunner(crew, board)
+            return runner, Helpers(crew, board, runner)
         except (TaskError, Refused) as error:
             if str(error) != told:
                 told = str(error)
@@ -255,5 +258,5 @@ def _dispatch(post: Post, devoted: bool = False) -> tuple[Store, StoreDispatch]:
         services.keys.check(db)
     # Nobody here takes a task whose group no node offers: it waits for one.
     groups = {post.group, ""} if post.group == DEFAULT else {post.group}
-    contents = services.data_sources.contents
-    return store, StoreDispatch(store, contents, groups, others=False, traced=settings.traced, devoted=devoted)
+    share = Share(groups, others=False, only=post.task, most=post.size.cu, devoted=devoted)
+    return store, StoreDispatch(store, services.data_sources.contents, share, settings.traced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Set
 from contextlib import suppress
@@ -17,6 +18,7 @@ from disync.services.resource_groups import DEFAULT
 from disync.settings import Settings
 from disync.store.database import Store, open_store
 from disync.store.migrations import migrate
+from disync.store.shares import Share
 from disync.store.vault import open_vault
 
 CLOCK_MS = 2000
@@ -66,8 +68,9 @@ def dispatch_of(
 ) -> StoreDispatch:
     """`groups`: the resource groups whose tasks are handed out; with the default one come those that are known to none
     of them."""
-    contents, others = services.data_sources.contents, DEFAULT in groups
-    return StoreDispatch(store, contents, groups, others, settings.traced, settings.worker_room)
+    room = math.inf if settings.worker_room is None else settings.worker_room
+    share = Share(groups, others=DEFAULT in groups, room=room)
+    return StoreDispatch(store, services.data_sources.contents, share, settings.traced)
 
 
 def require_clock(store: Store) -> None:

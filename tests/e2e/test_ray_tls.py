@@ -19,7 +19,7 @@ from waiting import until
 
 def probe(address: str, **environment: str) -> str:
     """What a stranger is told: as the server itself asks before it joins."""
-    command = [sys.executable, "-m", "disync.engine.runners.ray", address]
+    command = [sys.executable, "-m", "disync.engine.runners.ray_door", address]
     env = servers.child_environment(RAY_AUTH_MODE="disabled", **environment)
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
 

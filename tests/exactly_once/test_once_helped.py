@@ -20,6 +20,7 @@ from disync.engine.helper import help_out
 from disync.services.dispatch import StoreDispatch
 from disync.store import instances
 from disync.store.schema import lent, seat
+from disync.store.shares import Share
 from waiting import until
 
 TABLES = 32
@@ -201,7 +202,8 @@ def test_those_who_only_help_read_with_all_channels(shared: House, load: Load, c
 
     def help_(name: str) -> None:
         services = shared.services
-        read[name] = help_out(name, StoreDispatch(services.store, services.data_sources.contents, devoted=True).help)
+        dispatch = StoreDispatch(services.store, services.data_sources.contents, Share(devoted=True))
+        read[name] = help_out(name, dispatch.help)
 
     read: dict[str, int] = {}
     threads = [threading.Thread(target=help_, args=(f"helper {number}",)) for number in range(CHANNELS)]

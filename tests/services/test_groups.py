@@ -16,6 +16,7 @@ from disync.services.instances import State
 from disync.services.tasks import Wanted
 from disync.store import instances
 from disync.store.schema import instance
+from disync.store.shares import Share
 
 
 def of_group(services: Services, name: str, group: str | None) -> int:  # noqa: F811
@@ -35,7 +36,7 @@ def claims(dispatch: StoreDispatch) -> set[int]:  # noqa: F811
 
 
 def serving(services: Services, *groups: str) -> StoreDispatch:  # noqa: F811
-    return StoreDispatch(services.store, lambda *_: {}, frozenset(groups), "group_default" in groups)
+    return StoreDispatch(services.store, lambda *_: {}, Share(frozenset(groups), "group_default" in groups))
 
 
 def test_a_task_runs_in_its_group_and_one_that_names_none_that_is_known_in_the_default_one(services: Services) -> None:  # noqa: F811

@@ -22,6 +22,7 @@ from disync.services.dispatch import StoreDispatch
 from disync.services.placement import StoreBoard
 from disync.store import instances
 from disync.store.schema import seat
+from disync.store.shares import Share
 from waiting import until
 
 PARTS = [Split(f"t/{number}", Table("t")) for number in range(20)]
@@ -73,7 +74,7 @@ def test_who_is_there_for_nothing_else_may_take_the_last_channel(
     dispatch: StoreDispatch,  # noqa: F811
     lending: Lending,
 ) -> None:
-    devoted = StoreDispatch(services.store, lambda *_: {}, devoted=True)
+    devoted = StoreDispatch(services.store, lambda *_: {}, Share(devoted=True))
     sittings = [sit(devoted, name) for name in "abcd"]
     assert devoted.help.sit("e") is None and dispatch.help.sit("e") is None
     until(lambda: len(lending.seats) == 4)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from sqlalchemy import update
 from test_dispatch import JOB, ROOT, services, state  # noqa: F401
 
-from disync.engine.placement import GIB, Offer, Size
+from disync.engine.placement import GIB, Large, Offer, Size
 from disync.services import Services, resource_groups
 from disync.services.dispatch import StoreDispatch
 from disync.services.instances import State
@@ -14,12 +17,14 @@ from disync.services.placement import StoreBoard
 from disync.services.tasks import Wanted
 from disync.store import instances
 from disync.store.schema import resource_group
+from disync.store.shares import Share
 
 ONE = Offer(("n",), 4.0, 16 * GIB)
 
 
-def of_group(services: Services, name: str, group: str = "") -> int:  # noqa: F811
-    param = f'{{"ResourceGroup":"{group}"}}' if group else None
+def of_group(services: Services, name: str, group: str = "", cu: float = 0) -> int:  # noqa: F811
+    said = {"ResourceGroup": group} | ({"Cu": cu} if cu else {})
+    param = json.dumps(said) if group else None
     file_id = services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", JOB, name, param)).file_id
     services.tasks.deploy(ROOT, 10000, file_id)
     services.instances.start(ROOT, 10000, file_id, None)
@@ -27,7 +32,7 @@ def of_group(services: Services, name: str, group: str = "") -> int:  # noqa: F8
 
 
 def serving(services: Services, *groups: str) -> StoreDispatch:  # noqa: F811
-    return StoreDispatch(services.store, lambda *_: {}, frozenset(groups), others=False)
+    return StoreDispatch(services.store, lambda *_: {}, Share(frozenset(groups), others=False))
 
 
 def claims(dispatch: StoreDispatch) -> set[int]:
@@ -55,16 +60,16 @@ def test_a_task_says_what_it_waits_for_until_it_need_not(services: Services, boa
     board.away("The Ray cluster at 10.0.0.1:6379 does not answer.")
     text = "Waiting for the cluster. The Ray cluster at 10.0.0.1:6379 does not answer."
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"there": ONE}, {"there"})
+    board.tell({"there": ONE}, {"there"}, set())
     text = "Waiting for a node of the resource group here: no node of the cluster offers rg_here."
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"here": ONE + ONE}, {"there"})
+    board.tell({"here": ONE + ONE}, {"there"}, set())
     text = (
         "Waiting for a worker of the resource group here: none is up yet; each takes 0.5 CPU and 2 GiB of one of the "
         "nodes that offer rg_here (2)."
     )
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"here": ONE}, {"here"})
+    board.tell({"here": ONE}, {"here"}, set())
     assert state(services, file_id) == (State.WAIT, None)
 
 
@@ -72,8 +77,41 @@ def test_the_cause_of_a_failure_stays_told_where_workers_are_up(services: Servic
     file_id = of_group(services, "a", "here")
     with services.store.write() as db:
         instances.say(db, file_id, "Unreachable: nobody answers")
-    board.tell({"here": ONE}, {"here"})
+    board.tell({"here": ONE}, {"here"}, set())
     assert state(services, file_id) == (State.WAIT, "Unreachable: nobody answers")
+
+
+def test_a_task_that_is_larger_than_the_workers_waits_for_one_of_its_own(
+    services: Services,  # noqa: F811
+    board: StoreBoard,
+) -> None:
+    small, large = of_group(services, "small", "here", 0.5), of_group(services, "large", "here", 4)
+    assert board.large() == [Large(large, "here", Size(4))]
+    board.tell({"here": ONE + ONE}, {"here"}, set())
+    text = (
+        "Waiting for a worker of its own in the resource group here: it is not up yet; for TaskParam.Cu it takes 4 CPU "
+        "and 16 GiB of one of the nodes that offer rg_here (2), free at once."
+    )
+    assert (state(services, small), state(services, large)) == ((State.WAIT, None), (State.WAIT, text))
+    board.tell({"here": ONE + ONE}, {"here"}, {large})
+    assert state(services, large) == (State.WAIT, None)
+
+
+def test_who_has_a_task_of_his_own_takes_no_other_and_others_leave_it_to_him(services: Services) -> None:  # noqa: F811
+    small, large = of_group(services, "small", "here", 0.5), of_group(services, "large", "here", 4)
+    other = of_group(services, "other", "here", 4)
+
+    def sharing(**share: Any) -> StoreDispatch:
+        return StoreDispatch(services.store, lambda *_: {}, Share({"here"}, others=False, **share))
+
+    assert claims(sharing(most=0.5)) == {small}
+    assert claims(sharing(only=large, most=2)) == set(), "it was made for less than is asked for now"
+    assert claims(sharing(only=large, most=4)) == {large}
+    with services.store.read() as db:
+        assert [row.file_id for row in instances.large(db, 0.5)] == [large, other]
+    services.instances.stop(ROOT, 10000, large)
+    with services.store.read() as db:
+        assert [row.file_id for row in instances.large(db, 0.5)] == [large, other], "its run has not ended"
 
 
 def listed(services: Services) -> dict[str, int | None]:  # noqa: F811
@@ -85,9 +123,9 @@ def test_groups_are_listed_as_the_cluster_has_them(services: Services, board: St
     services.resource_groups.create("kept")
     of_group(services, "a", "wanted")
     assert listed(services) == {"group_default": None, "kept": None}
-    board.tell({"here": ONE + ONE, "wanted": ONE}, set())
+    board.tell({"here": ONE + ONE, "wanted": ONE}, set(), set())
     assert listed(services) == {"group_default": 0, "kept": None, "here": 2, "wanted": 1}
-    board.tell({"group_default": ONE}, set())
+    board.tell({"group_default": ONE}, set(), set())
     assert listed(services) == {"group_default": 1, "kept": None, "wanted": 0}, "one that a task names stays in sight"
     with services.store.write() as db:
         db.execute(update(resource_group).values(seen_ms=0))
@@ -100,6 +138,6 @@ def test_a_group_that_no_node_offers_is_warned_of(services: Services, board: Sto
         return services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", JOB, name, param)).warnings
 
     assert warned("a", "here") == ["TaskParam.ResourceGroup: here is not known here; the task runs in group_default."]
-    board.tell({"there": ONE}, set())
+    board.tell({"there": ONE}, set(), set())
     text = "TaskParam.ResourceGroup: No node of the cluster offers rg_here: the task waits until one does."
     assert (warned("b", "here"), warned("c", "there")) == ([text], [])

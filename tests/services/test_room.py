@@ -15,11 +15,12 @@ from disync.services.clock import now_ms
 from disync.services.dispatch import StoreDispatch
 from disync.settings import Settings
 from disync.store.schema import instance
+from disync.store.shares import Share
 
 
 @pytest.fixture
 def roomy(services: Services) -> StoreDispatch:  # noqa: F811
-    return StoreDispatch(services.store, _no_sources, room=3.0)
+    return StoreDispatch(services.store, _no_sources, Share(room=3.0))
 
 
 def free_again(services: Services, file_id: int) -> None:  # noqa: F811
@@ -43,7 +44,7 @@ def test_what_does_not_fit_waits_until_there_is_room_and_smaller_ones_pass_it_by
         db.execute(update(instance).where(instance.c.file_id.in_(large)).values(lease_until_ms=0))
     _, _, message = services.instances.info(ROOT, 10000, large[0])
     assert message is not None and "it takes 2 CU" in message and "DISYNC_WORKER_ROOM" in message
-    assert StoreDispatch(services.store, _no_sources, room=2.0).claim("other") is not None
+    assert StoreDispatch(services.store, _no_sources, Share(room=2.0)).claim("other") is not None
     free_again(services, first)
     assert (task := roomy.claim("w")) is not None and task.id in large
 

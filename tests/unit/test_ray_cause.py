@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disync.engine.runners.ray import cause
+from disync.engine.runners.ray_door import cause
 
 TOLD = """The actor died unexpectedly before finishing this task.
 \tclass_name: Hosted

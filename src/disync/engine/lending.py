@@ -59,7 +59,8 @@ class Desk(Protocol):
 
     def open(self, seats: int, shapes: str) -> None:
         """So many parts may be read elsewhere at once, by those who see the tables in these `shapes`, and the last of
-        them only by those who have no runs of their own. What was lent before, by an earlier run of the same epoch that could not close, is forgotten."""
+        them only by those who have no runs of their own. What was lent before, by an earlier run of the same epoch that
+        could not close, is forgotten."""
 
     def shut(self) -> None:
         """No seat is to be taken any more; those that are stay."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,11 +42,23 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where a worker works, and for which installation. `make` names the function that makes it from this."""
+    """Where a worker works, what it takes of its node, and for which installation. `make` names the function that makes
+    it from this. `task`: the only one that it runs; None: whatever is no larger than the worker."""
 
     make: str
     installation: str
     group: str
+    size: Size
+    task: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """A task that asks, by its Cu, for more than a worker of the crew has. It has a worker of its own, of that size."""
+
+    task: int
+    group: str
+    size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +78,13 @@ class Crew:
         return f"{self.installation}/"
 
     def post(self, group: str) -> Post:
-        return Post(self.make, self.installation, group)
+        return Post(self.make, self.installation, group, self.size)
+
+    def own_post(self, large: Large) -> Post:
+        return Post(self.make, self.installation, large.group, large.size, large.task)
 
     def help_post(self, group: str) -> Post:
-        return Post(self.help, self.installation, group)
+        return Post(self.help, self.installation, group, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +99,12 @@ class Seats:
 class Board(Protocol):
     """Where it is written down who waits for what."""
 
-    def tell(self, offers: Mapping[str, Offer], staffed: Set[str]) -> None:
-        """What there is by resource group, and in which groups workers are up. Tasks of the others wait, and now say
-        for what."""
+    def tell(self, offers: Mapping[str, Offer], staffed: Set[str], own: Set[int]) -> None:
+        """What there is by resource group, in which groups workers are up, and which large tasks have theirs. The
+        others wait, and now say for what."""
+
+    def large(self) -> Sequence[Large]:
+        """Those that should run, or still do."""
 
     def away(self, cause: str) -> None:
         """There is no cluster that could run anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
@@ -22,12 +23,12 @@ from disync.services.happening import Kind
 from disync.services.ledger import StoreLedger, storable
 from disync.services.lending import StoreDesk, StoreHelp
 from disync.services.project_configs import Pair, in_force
-from disync.services.resource_groups import DEFAULT
 from disync.services.turns import Turns
 from disync.store import checkpoints, deployments, instances, samples, solutions
 from disync.store.database import Store
 from disync.store.instances import Carried
 from disync.store.samples import Count
+from disync.store.shares import ALL, Share
 
 Resolve = Callable[[Connection, int, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 """(connection, workspace id, data source names) → the content of each that exists."""
@@ -42,26 +43,13 @@ LOOK_SECONDS = 1.0
 
 
 class StoreDispatch:
-    """`groups`: the resource groups whose tasks it hands out; "" are those that name none. `others`: and those that
-    name none, or one that is not known. `traced`: as of StoreLedger. `room`: what a worker carries at most, in CUs.
-    `devoted`: its workers only help, and have a CPU for that."""
+    """`share`: the runs that it hands out. `traced`: as of StoreLedger."""
 
-    def __init__(
-        self,
-        store: Store,
-        resolve: Resolve,
-        groups: Set[str] = frozenset((DEFAULT,)),
-        others: bool = True,
-        traced: bool = False,
-        room: float | None = None,
-        devoted: bool = False,
-    ) -> None:
+    def __init__(self, store: Store, resolve: Resolve, share: Share = ALL, traced: bool = False) -> None:
         self._store = store
         self._resolve = resolve
-        self._groups, self._others = groups, others
+        self._share = share
         self._traced = traced
-        self._room = room
-        self._devoted = devoted
         self._turns = Turns()
         self._carried: Sequence[Carried] = ()
         self._looked = 0.0
@@ -71,9 +59,10 @@ class StoreDispatch:
 
     def claim(self, worker: str) -> Task | None:
         with self._store.read() as db:
-            room = None if self._room is None else self._room - instances.load_of(db, worker, now_ms())
-            free = instances.claimable(db, now_ms(), self._groups, self._others, room)
-            carried = self._all_carried(db) if free else ()
+            room = self._share.room
+            left = room if room == math.inf else room - instances.load_of(db, worker, now_ms())
+            free = instances.claimable(db, now_ms(), self._share, left)
+            carried = self._all_carried(db) if free and self._share.only is None else ()
         for file_id in self._turns.of(worker, free, carried, time.monotonic()):
             with self._store.write() as db:
                 now = now_ms()
@@ -195,7 +184,7 @@ class StoreDispatch:
 
     @property
     def help(self) -> StoreHelp:
-        return StoreHelp(self._store, self._build, self._groups, self._others, self._devoted)
+        return StoreHelp(self._store, self._build, self._share)
 
     # What the supervisor says.
 

@@ -23,6 +23,7 @@ from disync.services.ledger import StoreLedger, storable
 from disync.services.masking import masked
 from disync.store import instances, lending
 from disync.store.database import Store
+from disync.store.shares import Share
 
 log = structlog.get_logger()
 
@@ -86,33 +87,26 @@ def _mark(task: Task) -> str:
 
 
 class StoreHelp:
-    """`groups`, `others`, `devoted`: as of StoreDispatch; `build` makes the run of a task that somebody else has."""
+    """`share`: whose runs are helped; `build` makes the run of a task that somebody else has."""
 
-    def __init__(
-        self,
-        store: Store,
-        build: Callable[[Connection, int], Task | None],
-        groups: Set[str],
-        others: bool,
-        devoted: bool,
-    ) -> None:
+    def __init__(self, store: Store, build: Callable[[Connection, int], Task | None], share: Share) -> None:
         self._store = store
         self._build = build
-        self._groups, self._others, self._devoted = groups, others, devoted
+        self._share = share
         self._renewed: dict[str, float] = {}
         self._strange: dict[int, int] = {}
         """By task: the epoch of a run whose task, or tables, are not those of now."""
 
     def sit(self, worker: str) -> Sitting | None:
         with self._store.read() as db:
-            open_ = lending.open_to(db, worker, now_ms(), self._groups, self._others, self._devoted)
+            open_ = lending.open_to(db, worker, now_ms(), self._share)
         for file_id, epoch in open_:
             if self._strange.get(file_id) == epoch:
                 continue
             seat = token_hex(8)
             with self._store.write() as db:
                 until_ms = now_ms() + int(LEASE_SECONDS * 1000)
-                if lending.sit(db, file_id, seat, worker, until_ms, self._devoted):
+                if lending.sit(db, file_id, seat, worker, until_ms, self._share.devoted):
                     task = self._task(db, file_id)
                     # What is deployed now may be another task than the one that the run was built from.
                     mark, _, shapes = lending.mark(db, file_id, epoch).partition(" ")

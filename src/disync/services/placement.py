@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-from disync.engine.placement import Offer, Seats, Size
+from disync.engine.placement import Large, Offer, Seats, Size
 from disync.services.clock import now_ms
 from disync.store import instances, lending, resource_groups
 from disync.store.database import Store
@@ -18,19 +18,31 @@ TELL_MS = 10_000
 
 
 class StoreBoard:
+    """`size`: of a worker that runs whatever comes."""
+
     def __init__(self, store: Store, size: Size) -> None:
         self._store = store
         self._size = size
         self._told: Mapping[str, Offer] = {}
         self._told_ms = 0
 
-    def tell(self, offers: Mapping[str, Offer], staffed: Set[str]) -> None:
+    def tell(self, offers: Mapping[str, Offer], staffed: Set[str], own: Set[int]) -> None:
         if offers != self._told or now_ms() - self._told_ms >= TELL_MS:
             with self._store.write() as db:
                 self._store.alone(db, "resource groups")
                 resource_groups.tell(db, {group: _told(offer) for group, offer in offers.items()}, now_ms())
             self._told, self._told_ms = dict(offers), now_ms()
-        self._say(lambda group: None if group in staffed else self._reason(group, offers))
+
+        def reason(row: Any) -> str | None:
+            large = row.cu > self._size.cu
+            up = row.file_id in own if large else row.group in staffed
+            return None if up else self._reason(row.group, offers, Size(row.cu) if large else None)
+
+        self._say(reason)
+
+    def large(self) -> Sequence[Large]:
+        with self._store.read() as db:
+            return [Large(row.file_id, row.group, Size(row.cu)) for row in instances.large(db, self._size.cu)]
 
     def away(self, cause: str) -> None:
         self._say(lambda _: f"{WAITS}the cluster. {cause}")
@@ -39,18 +51,23 @@ class StoreBoard:
         with self._store.read() as db:
             return Seats(lending.free(db, now_ms()), lending.sitting(db))
 
-    def _reason(self, group: str, offers: Mapping[str, Offer]) -> str:
+    def _reason(self, group: str, offers: Mapping[str, Offer], large: Size | None) -> str:
+        """`large`: of a task that has a worker of its own."""
         if group not in offers:
             return f"{WAITS}a node of the resource group {group}: no node of the cluster offers rg_{group}."
-        room = f"each takes {self._size} of one of the nodes that offer rg_{group} ({offers[group].nodes})"
+        room = f"of one of the nodes that offer rg_{group} ({offers[group].nodes})"
+        if large is not None:
+            worker = f"a worker of its own in the resource group {group}"
+            return f"{WAITS}{worker}: it is not up yet; for TaskParam.Cu it takes {large} {room}, free at once."
+        room = f"each takes {self._size} {room}"
         return f"{WAITS}a worker of the resource group {group}: none is up yet; {room}."
 
-    def _say(self, reason_of: Callable[[str], str | None]) -> None:
+    def _say(self, reason_of: Callable[[Any], str | None]) -> None:
         """The message of every task that waits; one that is not ours stays until there is another reason."""
         with self._store.read() as db:
             rows = instances.waiting(db)
         for row in rows:
-            reason, ours = reason_of(row.group), (row.message or "").startswith(WAITS)
+            reason, ours = reason_of(row), (row.message or "").startswith(WAITS)
             if reason != row.message and (reason is not None or ours):
                 with self._store.write() as db:
                     instances.say(db, row.file_id, reason)

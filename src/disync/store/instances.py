@@ -6,10 +6,11 @@ and touches nothing when a newer one exists.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, select, update
 
 from disync.store.resource_groups import DEFAULT
 from disync.store.schema import (
@@ -25,6 +26,7 @@ from disync.store.schema import (
     seat,
     solution,
 )
+from disync.store.shares import Share, served
 
 
 def get(db: Connection, file_id: int) -> Any:
@@ -85,16 +87,15 @@ _SERVED = case(
 _CU = func.coalesce(deployment.c.cu, LEAST_CU)
 
 
-def claimable(
-    db: Connection, now_ms: int, groups: Collection[str], others: bool, room: float | None = None
-) -> list[Free]:
-    """Tasks of these resource groups ("": that name none) that should run and that nobody holds, those which wait
-    longest first. `others`: and those that name no group, or one that is not known. `room`: the most CUs of one."""
-    fits = [] if room is None else [room >= _CU]
+def claimable(db: Connection, now_ms: int, share: Share, room: float = math.inf) -> list[Free]:
+    """Tasks of this share that should run and that nobody holds, those which wait longest first. `room`: the most CUs
+    of one."""
+    room = min(room, share.most)
+    fits = [] if room == math.inf else [room >= _CU]
     rows = db.execute(
         select(instance.c.file_id, _SERVED)
         .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
-        .where(free, instance.c.lease_until_ms <= now_ms, served(groups, others), *fits)
+        .where(free, instance.c.lease_until_ms <= now_ms, served(share), *fits)
         .order_by(instance.c.lease_until_ms)
         .limit(8)
     )
@@ -104,13 +105,6 @@ def claimable(
 def load_of(db: Connection, worker: str, now_ms: int) -> float:
     """What a worker holds under leases that have not run out, in CUs."""
     return sum(each.cu for each in carried(db, now_ms, instance.c.worker == worker))
-
-
-def served(groups: Collection[str], others: bool) -> ColumnElement[bool]:
-    """Of deployments: whether their tasks are those of workers that serve `groups` and, perhaps, `others`."""
-    group = func.coalesce(deployment.c.resource_group, "")
-    ours: ColumnElement[bool] = group.in_(groups)
-    return or_(ours, group == "", group.not_in(select(resource_group.c.identifier))) if others else ours
 
 
 def carried(db: Connection, now_ms: int, *of: ColumnElement[bool]) -> list[Carried]:
@@ -126,9 +120,17 @@ GROUP = func.coalesce(func.nullif(deployment.c.resource_group, ""), DEFAULT)
 
 
 def waiting(db: Connection) -> Sequence[Any]:
-    """Tasks that should run and that nobody holds: `file_id`, `message`, and the `group` in which they are to run."""
-    query = select(instance.c.file_id, instance.c.message, GROUP.label("group")).select_from(instance)
+    """Tasks that should run and that nobody holds: `file_id`, `message`, the `group` in which they are to run, `cu`."""
+    query = select(instance.c.file_id, instance.c.message, GROUP.label("group"), _CU.label("cu")).select_from(instance)
     return db.execute(query.outerjoin(deployment, deployment.c.file_id == instance.c.file_id).where(free)).all()
+
+
+def large(db: Connection, cu: float) -> Sequence[Any]:
+    """Tasks that take more CUs than this, of which somebody has the run, or should: `file_id`, `group`, `cu`."""
+    query = select(instance.c.file_id, GROUP.label("group"), deployment.c.cu).select_from(instance)
+    query = query.join(deployment, deployment.c.file_id == instance.c.file_id)
+    wanted = (instance.c.desired == "RUN") | instance.c.worker.is_not(None)
+    return db.execute(query.where(wanted, deployment.c.cu > cu).order_by(instance.c.file_id)).all()
 
 
 def say(db: Connection, file_id: int, message: str | None) -> None:

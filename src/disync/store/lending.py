@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from disync.model.data import Table
 from disync.model.run import Split
-from disync.store.instances import GROUP, served
+from disync.store.instances import GROUP
 from disync.store.schema import deployment, instance, lending, lent, load_split, seat
+from disync.store.shares import Share, served
 
 
 def open_(db: Connection, file_id: int, epoch: int, seats: int, mark: str) -> None:
@@ -58,13 +59,10 @@ def lend(db: Connection, file_id: int, parts: Mapping[str, str]) -> None:
 # What helpers ask.
 
 
-def open_to(
-    db: Connection, worker: str, now_ms: int, groups: Collection[str], others: bool, devoted: bool
-) -> list[tuple[int, int]]:
-    """Tasks of these groups, as of `instances.claimable`, whose runs have a seat left that this worker may take, and
-    the epochs of these. `devoted`: as of `sit`."""
-    query = _offered(select(lending.c.file_id, lending.c.epoch), now_ms, devoted)
-    wanted = query.where(instance.c.worker != worker, served(groups, others))
+def open_to(db: Connection, worker: str, now_ms: int, share: Share) -> list[tuple[int, int]]:
+    """Tasks of this share whose runs have a seat left that this worker may take, and the epochs of these."""
+    query = _offered(select(lending.c.file_id, lending.c.epoch), now_ms, share.devoted)
+    wanted = query.where(instance.c.worker != worker, served(share))
     return [(row.file_id, row.epoch) for row in db.execute(wanted)]
 
 

@@ -9,9 +9,9 @@ The actors are detached: they outlive whoever started them, and are found again 
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from threading import Thread
@@ -19,24 +19,29 @@ from typing import Any, Protocol
 
 import ray
 import structlog
-from ray.exceptions import ActorUnavailableError, AuthenticationError, RayActorError, RaySystemError
+from ray._private.state import available_resources_per_node
+from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from disync.engine.placement import Board, Crew, Offer, Post
-from disync.model.errors import BadConfig, Unreachable
+from disync.engine.placement import Board, Crew, Large, Offer, Post, Size
+from disync.engine.runners.ray_door import NAMESPACE, cause
+from disync.engine.runners.ray_nodes import Taken, offers, rooms
+from disync.model.errors import Unreachable
 
 log = structlog.get_logger()
 
-NAMESPACE = "disync"
-PREFIX = "rg_"
+OWN = "task"
+"""In the name of an actor in the place of its node, where it has one task of its own."""
 
 LOOK_SECONDS = 1.0
 """Between two looks at the nodes and at the tasks."""
 GREET_SECONDS = 0.5
 SILENT_SECONDS = 15.0
 """A worker that has not answered for so long is given up: its runs have long been taken from it by their leases."""
-PROBE_SECONDS = 10.0
+PLACED_SECONDS = 60.0
+"""A worker with a task of its own that is not up by then is tried elsewhere."""
+LEAVE_SECONDS = 6.0
 PATIENT_SECONDS = (1.0, 30.0)
 """Before an actor is started again whose last one has failed: at first, and at most."""
 
@@ -68,20 +73,29 @@ class Host:
 
 @dataclass(slots=True)
 class Seat:
-    """A place for one actor. `asked`: the greeting that is under way. `silent_at`: since when none was answered."""
+    """A place for one actor. `node`: where that is, or is to be; "": it is not known. `asked`: the greeting that is
+    under way. `silent_at`: since when none was answered. `gone_at`: it was told to leave, and is ended then."""
 
     name: str
-    group: str
+    post: Post
+    node: str = ""
     actor: Any = None
     worker: str = ""
+    filled_at: float = 0.0
     asked: Any = None
     asked_at: float = 0.0
     silent_at: float = 0.0
+    gone_at: float = 0.0
     failures: int = 0
     again_at: float = 0.0
 
     def fill(self, actor: Any) -> None:
-        self.actor, self.worker, self.asked, self.silent_at = actor, "", None, 0.0
+        self.actor, self.worker, self.asked, self.silent_at, self.gone_at = actor, "", None, 0.0, 0.0
+        self.filled_at = time.monotonic()
+
+    @property
+    def late(self) -> bool:
+        return self.actor is not None and not self.worker and time.monotonic() - self.filled_at > PLACED_SECONDS
 
     def empty(self, ending: str) -> tuple[str, str] | None:
         """Its actor is gone. (worker, how it ended), if it had ever answered."""
@@ -89,13 +103,17 @@ class Seat:
         self.again_at = time.monotonic() + pause_after(max(0, self.failures - 1))
         told = (self.worker, ending) if self.worker else None
         if told is None:
-            log.warning("a worker cannot be started", group=self.group, cause=ending)
+            log.warning("a worker cannot be started", group=self.post.group, task=self.post.task, cause=ending)
         self.fill(None)
         return told
 
 
 class RayRunner:
-    """Keeps workers up on every node of every resource group that the cluster offers."""
+    """Keeps workers up on every node of every resource group that the cluster offers, and one for each large task where
+    there is room for it.
+
+    `nodes`: those that are alive, as of the last look. `lacking`: the groups in which a large task finds no room.
+    """
 
     def __init__(self, crew: Crew, board: Board) -> None:
         """Takes over the actors that a former runner of this installation has left."""
@@ -105,12 +123,20 @@ class RayRunner:
         """The node through which we have joined: Ray starts nothing any more for whoever came by one that is gone."""
         self._looked = 0.0
         self.nodes: Sequence[Mapping[str, Any]] = ()
-        """Those that are alive, as of the last look."""
+        self.lacking: Set[str] = frozenset()
         self._offers: Mapping[str, Offer] = {}
+        self._large: Sequence[Large] = ()
         self._seats: dict[str, Seat] = {}
         for name in [name for name in list_named_actors() if name.startswith(crew.prefix)]:
-            seat = self._seats[name] = Seat(name, name.removeprefix(crew.prefix).rsplit("/", 2)[0])
+            seat = self._seats[name] = self._seat(name)
             seat.fill(ray.get_actor(name, NAMESPACE))
+
+    def _seat(self, name: str) -> Seat:
+        group, node, last = name.removeprefix(self._crew.prefix).rsplit("/", 2)
+        if node != OWN:
+            return Seat(name, self._crew.post(group), node)
+        task, _, cu = last.partition("-")
+        return Seat(name, self._crew.own_post(Large(int(task), group, Size(float(cu)))))
 
     def tend(self) -> list[tuple[str, str]]:
         """Start what is not running. Returns (worker, how it ended) for each one that has died since the last call.
@@ -127,31 +153,72 @@ class RayRunner:
         return [told for seat in list(self._seats.values()) for told in self._listen(seat)]
 
     def tell(self) -> None:
-        """Have it written down what there is, and where workers are up."""
-        self._board.tell(self._offers, {seat.group for seat in self._seats.values() if seat.worker})
+        """Have it written down what there is, and where workers are up; and hear which tasks are large."""
+        up = [seat.post for seat in self._seats.values() if seat.worker]
+        staffed = {post.group for post in up if post.task is None}
+        self._board.tell(self._offers, staffed, {post.task for post in up if post.task is not None})
+        self._large = self._board.large()
+
+    def available(self) -> Mapping[str, Mapping[str, float]]:
+        """What is free at each node, as far as Ray knows. It has no public name for that."""
+        found: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+        return found
+
+    @property
+    def taken(self) -> list[Taken]:
+        """By workers that are up, or are to be."""
+        return [Taken(seat.node, seat.post.size, bool(seat.worker)) for seat in self._seats.values()]
 
     def _fill(self) -> None:
-        names: set[str] = set()
-        for group, node in [(group, node) for group, offer in self._offers.items() for node in offer.names]:
-            for number in range(self._crew.workers):
-                name = f"{self._crew.prefix}{group}/{node}/{number}"
-                names.add(name)
-                seat = self._seats.setdefault(name, Seat(name, group))
-                if seat.actor is None and time.monotonic() >= seat.again_at:
-                    seat.fill(self._start(seat, node))
-        for seat in [seat for name, seat in self._seats.items() if name not in names and not seat.worker]:
-            self._dismiss(seat)
+        names = {
+            f"{self._crew.prefix}{group}/{node}/{number}"
+            for group, offer in self._offers.items()
+            for node in offer.names
+            for number in range(self._crew.workers)
+        }
+        own = {f"{self._crew.prefix}{each.group}/{OWN}/{each.task}-{each.size.cu:g}" for each in self._large}
+        for name in names | own:
+            seat = self._seats.setdefault(name, self._seat(name))
+            if seat.late and name in own:
+                ray.kill(seat.actor)
+                seat.empty("it is not up yet")
+        self._end({name: seat for name, seat in self._seats.items() if name not in names | own})
+        empty = [seat for seat in self._seats.values() if seat.actor is None and time.monotonic() >= seat.again_at]
+        for seat in [seat for seat in empty if seat.post.task is None]:
+            seat.fill(self._start(seat))
+        self.lacking = {seat.post.group for seat in empty if seat.post.task is not None and not self._place(seat)}
 
-    def _start(self, seat: Seat, node: str) -> Any:
-        """To this node, by its name: Ray takes a resource such as rg_group_123 for one of a placement group of its own,
-        and would never start what asks for it."""
-        size = self._crew.size
+    def _place(self, seat: Seat) -> bool:
+        """Give a large task its worker, where there is room for that. Another server may have done so."""
+        with contextlib.suppress(ValueError):
+            seat.fill(ray.get_actor(seat.name, NAMESPACE))
+            return True
+        room = rooms(seat.post.size, seat.post.group, self.nodes, self.available(), self.taken)
+        [(node, left)] = room.most_common(1) or [("", 0)]
+        if left > 0:
+            seat.node = node
+            seat.fill(self._start(seat))
+        return left > 0
+
+    def _end(self, unwanted: Mapping[str, Seat]) -> None:
+        """Whoever has lost his node is heard until he is silent; whoever has lost his task is to leave."""
+        for seat in unwanted.values():
+            if not seat.worker:
+                self._dismiss(seat)
+            elif seat.post.task is not None and not seat.gone_at:
+                seat.actor.leave.remote(LEAVE_SECONDS)
+                seat.gone_at = time.monotonic() + LEAVE_SECONDS
+
+    def _start(self, seat: Seat) -> Any:
+        """At its node, by the name of that: Ray takes a resource such as rg_group_123 for one of a placement group of
+        its own, and would never start what asks for it."""
+        size = seat.post.size
         options = {"name": seat.name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
-        place = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
+        place = {"scheduling_strategy": NodeAffinitySchedulingStrategy(seat.node, soft=False)}
         room = {"num_cpus": size.cu, "memory": size.memory_bytes}
         # Not started again by Ray: a worker's name belongs to one process, and its runs are given to others at once.
         rules = {"max_restarts": 0, "max_concurrency": 8}
-        return self._host.options(**options, **place, **room, **rules).remote(self._crew.post(seat.group))
+        return self._host.options(**options, **place, **room, **rules).remote(seat.post)
 
     def _dismiss(self, seat: Seat) -> None:
         if seat.actor is not None:
@@ -162,6 +229,11 @@ class RayRunner:
         """Greet the actor, and hear what it answers."""
         now = time.monotonic()
         if seat.actor is None:
+            return
+        if seat.gone_at and now > seat.gone_at:
+            ray.kill(seat.actor)
+            if (told := seat.empty("it was told to leave")) is not None:
+                yield told
             return
         if seat.asked is None:
             if now - seat.asked_at >= GREET_SECONDS:
@@ -187,9 +259,9 @@ class RayRunner:
             return cause(error)
         if not works:
             ray.kill(seat.actor)
-            return "its worker has ended"
+            return "it was told to leave" if seat.gone_at else "its worker has ended"
         if not seat.worker:
-            log.info("worker started", name=worker, group=seat.group)
+            log.info("worker started", name=worker, group=seat.post.group, task=seat.post.task)
         seat.worker, seat.silent_at, seat.failures = worker, 0.0, 0
         return None
 
@@ -211,55 +283,3 @@ def pause_after(failures: int) -> float:
     """For how long nothing is started where so many have failed before this one."""
     first, most = PATIENT_SECONDS
     return float(min(most, first * 2 ** min(failures, 30)))
-
-
-def offers(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Offer]:
-    """What these nodes offer, by resource group."""
-    found: dict[str, Offer] = {}
-    for node in nodes:
-        has = node["Resources"]
-        for group in [name.removeprefix(PREFIX) for name in has if name.startswith(PREFIX)]:
-            one = Offer((node["NodeID"],), float(has.get("CPU", 0)), int(has.get("memory", 0)))
-            found[group] = found.get(group, Offer()) + one
-    return found
-
-
-def join(address: str) -> None:
-    """Become a client of the cluster at HOST:PORT, through the node of it that is on this machine.
-
-    Raises Unreachable while there is none, and BadConfig if it does not take our token.
-    """
-    try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="warning")
-    except AuthenticationError as error:
-        raise BadConfig(f"The Ray cluster at {address} refuses RAY_AUTH_TOKEN: {_first(error)}") from error
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError, RaySystemError) as error:
-        raise Unreachable(f"The Ray cluster at {address} cannot be joined: {_first(error)}") from error
-
-
-def _probe(address: str) -> str:
-    """Whether a stranger is let in: the main program of this module, without a token in its environment."""
-    from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
-
-    try:
-        GcsClient(address=address).get_all_node_info(timeout=PROBE_SECONDS)
-    except AuthenticationError:
-        return "shut"
-    return "open"
-
-
-def cause(error: Exception) -> str:
-    """What Ray says of the process that ended, without what it guesses of the reasons; else its last line."""
-    text = str(error)
-    _, _, detail = text.partition("Worker exit detail:")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = " ".join(detail.split()).partition(" There are some potential root causes")[0]
-    return (told or (lines or [type(error).__name__])[-1])[:500]
-
-
-def _first(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:500]
-
-
-if __name__ == "__main__":
-    print(_probe(sys.argv[1]))

@@ -18,12 +18,13 @@ from typing import Any
 
 import ray
 import structlog
-from ray._private.state import available_resources_per_node
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from disync.engine.placement import Board, Crew, Post, Seats, Size
-from disync.engine.runners.ray import PREFIX, cause, pause_after
+from disync.engine.placement import Board, Crew, Post, Seats
+from disync.engine.runners.ray import RayRunner, pause_after
+from disync.engine.runners.ray_door import cause
+from disync.engine.runners.ray_nodes import Taken, rooms
 
 log = structlog.get_logger()
 
@@ -53,6 +54,10 @@ class Given:
     result: Any
     seatless_at: float | None
 
+    @property
+    def seated(self) -> bool:
+        return self.seatless_at is None
+
 
 @dataclass(slots=True)
 class Patience:
@@ -73,8 +78,8 @@ class Patience:
 
 
 class Helpers:
-    def __init__(self, crew: Crew, board: Board) -> None:
-        self._crew, self._board = crew, board
+    def __init__(self, crew: Crew, board: Board, runner: RayRunner) -> None:
+        self._crew, self._board, self._runner = crew, board, runner
         # A process for each task, which ends with it: what it has of secrets and of memory is gone with it.
         self._help = ray.remote(max_retries=0, max_calls=1)(help_with)
         self._given: dict[str, Given] = {}
@@ -82,17 +87,18 @@ class Helpers:
         self._before: Mapping[str, int] = {}
         """Seats that were free at the last look: whoever is idle takes them first."""
 
-    def tend(self, nodes: Sequence[Mapping[str, Any]]) -> None:
+    def tend(self) -> None:
         """Take note of the tasks that have ended, and start those that are wanted. Called about once a second."""
         self._hear()
         seats = self._board.seats()
         self._give_up(seats)
+        self._make_way()
         for group, free in seats.free.items():
+            if group in self._runner.lacking:
+                continue
             wanted = min(free, self._before.get(group, 0)) - self._seatless(group)
             if wanted > 0 and self._patience.setdefault(group, Patience()).over:
-                given, available = [*self._given.values()], available_resources_per_node()
-                room = rooms(self._crew, group, nodes, available, given)
-                self._start(group, wanted, gently(room, given))
+                self._start(group, wanted, gently(self._rooms(group), [*self._given.values()]))
         self._before = seats.free
 
     def _hear(self) -> None:
@@ -122,22 +128,34 @@ class Helpers:
                 del self._given[given.name]
                 self._patience.setdefault(given.group, Patience()).lose()
 
+    def _make_way(self) -> None:
+        """For workers that no node has room for."""
+        for given in self._given.values():
+            if given.group in self._runner.lacking:
+                ray.cancel(given.result)
+
     def _seatless(self, group: str) -> int:
         """Tasks that may take a seat any moment."""
-        return sum(given.group == group and given.seatless_at is not None for given in self._given.values())
+        return sum(given.group == group and not given.seated for given in self._given.values())
+
+    def _rooms(self, group: str) -> Counter[str]:
+        size, runner = self._crew.size, self._runner
+        taken = [*runner.taken, *(Taken(given.node, size, given.seated) for given in self._given.values())]
+        return rooms(size, group, runner.nodes, runner.available(), taken)
 
     def _start(self, group: str, wanted: int, rooms: Counter[str]) -> None:
         """Each at the node that has most room."""
         for _ in range(wanted):
-            [(node, room)] = rooms.most_common(1) or [("", 0)]
-            if room <= 0:
+            [(node, left)] = rooms.most_common(1) or [("", 0)]
+            if left <= 0:
                 return
             rooms[node] -= 1
             name = NAME + token_hex(6)
             place = NodeAffinitySchedulingStrategy(node, soft=False)  # as of an actor, see ray.py
-            size = {"num_cpus": self._crew.size.cu, "memory": self._crew.size.memory_bytes}
-            task = self._help.options(name=name, scheduling_strategy=place, **size)
-            result = task.remote(self._crew.help_post(group), name)
+            post = self._crew.help_post(group)
+            room = {"num_cpus": post.size.cu, "memory": post.size.memory_bytes}
+            task = self._help.options(name=name, scheduling_strategy=place, **room)
+            result = task.remote(post, name)
             self._given[name] = Given(name, group, node, result, time.monotonic())
             log.info("a helper is started", name=name, group=group, node=node)
 
@@ -155,37 +173,10 @@ class Helpers:
         self._given.clear()
 
 
-def rooms(
-    crew: Crew,
-    group: str,
-    nodes: Sequence[Mapping[str, Any]],
-    available: Mapping[str, Mapping[str, float]],
-    given: Sequence[Given],
-) -> Counter[str]:
-    """How many more tasks each node of the group has room for: beside its workers, be they up or not, and beside what
-    else Ray has there. What was started a moment ago may not be `available` any more, or not yet be known."""
-    found: Counter[str] = Counter()
-    for node in nodes:
-        name, has = node["NodeID"], node["Resources"]
-        if PREFIX + group not in has:
-            continue
-        workers = crew.workers * sum(each.startswith(PREFIX) for each in has)
-        tasks = [each for each in given if each.node == name]
-        seatless = sum(each.seatless_at is not None for each in tasks)
-        now = available.get(name, {})
-        found[name] = min(_fit(has, crew.size) - workers - len(tasks), _fit(now, crew.size) - seatless)
-    return found
-
-
 def gently(rooms: Mapping[str, int], given: Sequence[Given]) -> Counter[str]:
     """How many of them are started now: one at a node, and as many more as have begun to read there. To begin takes a
     process more than a second of a core, which many that begin at once take from the load, and which a short load never
     gives back."""
-    reading = Counter(each.node for each in given if each.seatless_at is None)
-    coming = Counter(each.node for each in given if each.seatless_at is not None)
+    reading = Counter(each.node for each in given if each.seated)
+    coming = Counter(each.node for each in given if not each.seated)
     return Counter({node: min(room, max(1, reading[node]) - coming[node]) for node, room in rooms.items()})
-
-
-def _fit(has: Mapping[str, float], size: Size) -> int:
-    """How many of this size have room in what there is."""
-    return int(min(has.get("CPU", 0) / size.cu, has.get("memory", 0) / size.memory_bytes) + 1e-6)
