@@ -13,6 +13,7 @@ from test_crash import SPEC
 import mysqld
 import servers
 from disync.gateway.client import Client
+from waiting import until
 
 ROWS = 3000
 
@@ -70,6 +71,13 @@ class World:
 
     def task(self, action: str) -> dict[str, Any]:
         return self.call(action, TaskType="DI_REALTIME", FileId=self.file_id)
+
+    def remove(self) -> None:
+        """So that the next one may have the names."""
+        for action in ("StopDISyncInstance", "DeleteDISyncTask"):
+            until(lambda action=action: self.task(action)["Data"]["Status"] == "success")  # type: ignore[misc]
+        for source in self.call("ListDataSources", PageSize="100")["Data"]["DataSources"]:
+            self.api.call(SPEC.operations["DeleteDataSource"], {"DataSourceId": str(source["Id"])})
 
     def info(self) -> dict[str, Any]:
         found: dict[str, Any] = self.task("GetDISyncInstanceInfo")["Data"]
