@@ -1,78 +1,137 @@
-"""A node of a Ray cluster whose network is cut for real, and comes back while rows change: nothing is lost or written
-twice by the worker that the cluster has lost sight of. How long it takes to go on is printed (`pytest -s`)."""
+"""A node of a Ray cluster whose network is cut for real, and comes back: nothing is lost or written twice by the
+worker, or by the Ray task, that the cluster has lost sight of. How long it takes to go on is printed (`pytest -s`)."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
+import ray_tasks
 import shop
 
 import mysqld
 import servers
 from netspace import HUB, places
-from ray_cluster import Cluster, cluster
+from ray_cluster import cluster
 from tcp_proxy import proxy
 from waiting import until
 
-
-def holder(store: str, ray: Cluster, file_id: str) -> psutil.Process | None:
-    with psycopg.connect(store) as connection:
-        row = connection.execute("SELECT worker FROM instance WHERE file_id = %s", (int(file_id),)).fetchone()
-    return ray.actors().get(int(row[0].split("-")[-2])) if row is not None and row[0] is not None else None
+ROWS = 400_000
+"""Of the load: for some 20 s."""
 
 
-def test_a_node_is_cut_off_replaced_and_comes_back(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        there = stack.enter_context(places("one", "two"))
+class Stage:
+    """Two nodes with a worker each, in namespaces of their own; the head, the server, the store, the source and the
+    target in the hub."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self.there = stack.enter_context(places("one", "two"))
         store, target = (stack.enter_context(servers.postgres_server()) for _ in range(2))
-        source = stack.enter_context(mysqld.server())
-        source.host = HUB
-        for port in (store.port, target.port, source.port):
+        self.source = stack.enter_context(mysqld.server())
+        self.source.host = HUB
+        for port in (store.port, target.port, self.source.port):
             stack.enter_context(proxy(port, host=HUB, port=port))
-        urls = [server.url.replace("127.0.0.1", HUB) for server in (store, target)]
-        home = tmp_path / "home"
-        environment = {"DISYNC_STORE_URL": urls[0], "DISYNC_KEY_FILE": str(home / "key")}
-        ray = stack.enter_context(cluster(host=HUB, **environment))
-        ray.head()
-        where = ("--runner", "ray", "--ray-address", ray.address, "--workers", "1")
-        service = stack.enter_context(
-            servers.disync(home, *where, datahub=False, DISYNC_STORE_URL=urls[0], **ray.client)
-        )
-        for name, place in there.items():
-            ray.node(name, "a", place=place)
-        shop.stock(source)
-        world = shop.World(service, source, urls[1], "a")
+        self.store, self.target = (server.url.replace("127.0.0.1", HUB) for server in (store, target))
+        environment = {"DISYNC_STORE_URL": self.store}
+        self.ray = stack.enter_context(cluster(host=HUB, DISYNC_KEY_FILE=str(home / "key"), **environment))
+        self.ray.head()
+        where = ("--runner", "ray", "--ray-address", self.ray.address, "--workers", "1")
+        environment |= self.ray.client
+        self.service = stack.enter_context(servers.disync(home, *where, datahub=False, **environment))
 
-        def told() -> str:
-            return f"{world.info()}\n{service.log[-2000:]}\n{ray.log()[-3000:]}"
+    def gather(self) -> None:
+        """Both nodes: one that was cut off has been given up, and has to be started again."""
+        for name, place in self.there.items():
+            if name in self.ray.nodes:
+                self.ray.nodes[name].kill()
+            self.ray.node(name, "a", place=place)
 
-        until(lambda: world.rows() == world.truth(), told, seconds=60)
-        zombie = holder(urls[0], ray, world.file_id)
-        assert zombie is not None
-        name = next(name for name in there if zombie in ray.nodes[name].children(""))
-        writer = threading.Thread(target=shop.change, args=(source, 11, 300))
-        writer.start()
-        began = time.monotonic()
-        there[name].cut()
-        source.run("INSERT INTO shop.orders VALUES (10000001,'after the cut',1,NULL)")
-        until(lambda: world.select("SELECT id FROM orders WHERE id=10000001") != [], told, seconds=120)
-        print(f"\na node cut off: a change comes through {time.monotonic() - began:.1f} s after it")
-        now = holder(urls[0], ray, world.file_id)
-        assert now is not None and now in ray.nodes[next(one for one in there if one != name)].children("")
-        stopped = ("leases could not be renewed", f'run ends" task={world.file_id} epoch=1 ')
-        until(lambda: any(words in ray.log() for words in stopped), told, seconds=60)
-        print(f"the worker that was cut off has stopped its runs {time.monotonic() - began:.1f} s after the cut")
-        again = threading.Thread(target=shop.change, args=(source, 12, 300))
-        again.start()
-        there[name].mend()
-        until(lambda: not zombie.is_running(), told, seconds=60)
-        print(f"the process that was cut off has ended {time.monotonic() - began:.1f} s after the cut")
-        for thread in (writer, again):
-            thread.join()
-        source.run("INSERT INTO shop.orders VALUES (10000002,'the last one',1,NULL)")
-        until(lambda: world.rows() == world.truth(), told, seconds=60)
+    def home_of(self, process: psutil.Process) -> str:
+        return next(name for name, node in self.ray.nodes.items() if process in node.children(""))
+
+    def holder(self, file_id: str) -> psutil.Process | None:
+        with psycopg.connect(self.store) as connection:
+            row = connection.execute("SELECT worker FROM instance WHERE file_id = %s", (int(file_id),)).fetchone()
+        return self.ray.actors().get(int(row[0].split("-")[-2])) if row is not None and row[0] is not None else None
+
+    def told(self) -> str:
+        return f"{self.service.log[-2000:]}\n{self.ray.log()[-3000:]}"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        yield Stage(tmp_path_factory.mktemp("home"), stack)
+
+
+def test_a_node_is_cut_off_replaced_and_comes_back(stage: Stage) -> None:
+    stage.gather()
+    shop.stock(stage.source)
+    world = shop.World(stage.service, stage.source, stage.target, "a")
+
+    def told() -> str:
+        return f"{world.info()}\n{stage.told()}"
+
+    until(lambda: world.rows() == world.truth(), told, seconds=60)
+    zombie = stage.holder(world.file_id)
+    assert zombie is not None
+    name = stage.home_of(zombie)
+    writer = threading.Thread(target=shop.change, args=(stage.source, 11, 300))
+    writer.start()
+    began = time.monotonic()
+    stage.there[name].cut()
+    stage.source.run("INSERT INTO shop.orders VALUES (10000001,'after the cut',1,NULL)")
+    until(lambda: world.select("SELECT id FROM orders WHERE id=10000001") != [], told, seconds=120)
+    print(f"\na node cut off: a change comes through {time.monotonic() - began:.1f} s after it")
+    now = stage.holder(world.file_id)
+    assert now is not None and stage.home_of(now) != name
+    stopped = ("leases could not be renewed", f'run ends" task={world.file_id} epoch=1 ')
+    until(lambda: any(words in stage.ray.log() for words in stopped), told, seconds=60)
+    print(f"the worker that was cut off has stopped its runs {time.monotonic() - began:.1f} s after the cut")
+    again = threading.Thread(target=shop.change, args=(stage.source, 12, 300))
+    again.start()
+    stage.there[name].mend()
+    until(lambda: not zombie.is_running(), told, seconds=60)
+    print(f"the process that was cut off has ended {time.monotonic() - began:.1f} s after the cut")
+    for thread in (writer, again):
+        thread.join()
+    stage.source.run("INSERT INTO shop.orders VALUES (10000002,'the last one',1,NULL)")
+    until(lambda: world.rows() == world.truth(), told, seconds=60)
+    world.remove()
+
+
+def test_a_node_is_cut_off_whose_tasks_read_parts_of_a_load(stage: Stage) -> None:
+    stage.gather()
+    until(lambda: len(stage.ray.actors()) == 2, stage.told, seconds=60)
+    ray_tasks.stock(stage.source, ROWS)
+    with psycopg.connect(stage.target) as connection:
+        connection.execute("DROP TABLE IF EXISTS orders")
+    tasks = ray_tasks.Tasks(stage.ray, stage.store)
+    world = shop.World(stage.service, stage.source, ray_tasks.slow(stage.target), "a", ray_tasks.CHANNELS)
+    until(lambda: stage.holder(world.file_id) is not None, stage.told)
+    run = stage.holder(world.file_id)
+    assert run is not None
+    [name] = stage.there.keys() - {stage.home_of(run)}
+
+    def there() -> dict[str, psutil.Process]:
+        """Those at the other node that have parts in their hands."""
+        found = {task: process for task, process in tasks.processes().items() if task in tasks.have("")}
+        return {task: process for task, process in found.items() if stage.home_of(process) == name}
+
+    until(lambda: bool(there()), stage.told, seconds=60)
+    zombies = there()
+    began = time.monotonic()
+    stage.there[name].cut()
+    until(lambda: not zombies.keys() & tasks.have(""), stage.told, seconds=60)
+    print(f"\na node cut off: its tasks' parts are another's {time.monotonic() - began:.1f} s after it")
+    stage.there[name].mend()
+    until(lambda: not any(zombie.is_running() for zombie in zombies.values()), stage.told, seconds=60)
+    ray_tasks.comes_through(world, ROWS)
+    assert stage.holder(world.file_id) == run and tasks.failovers() == 0, "the load has never stopped"
+    until(lambda: not tasks.processes(), lambda: str(tasks.processes()))

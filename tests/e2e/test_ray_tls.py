@@ -9,12 +9,17 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from test_crash import World, check, total
+import ray_tasks
+import shop
 
+import mysqld
 import servers
 from certificates import Certificates, certificates
 from ray_cluster import cluster
 from waiting import until
+
+ROWS = 250_000
+"""Of the load: for some 12 s, and longer where they are read by few."""
 
 
 def probe(address: str, **environment: str) -> str:
@@ -41,7 +46,7 @@ def shakes_hands(address: str, own: Certificates, with_certificate: bool) -> boo
             return False
 
 
-def test_a_task_runs_on_a_cluster_that_speaks_tls(tmp_path: Path) -> None:
+def test_a_load_and_its_changes_come_through_a_cluster_that_speaks_tls(tmp_path: Path, source: mysqld.Server) -> None:
     home, own = tmp_path / "home", certificates(tmp_path / "tls")
     tls = {
         "RAY_USE_TLS": "1",
@@ -50,23 +55,26 @@ def test_a_task_runs_on_a_cluster_that_speaks_tls(tmp_path: Path) -> None:
         "RAY_TLS_CA_CERT": str(own.authority),
     }
     with ExitStack() as stack:
-        store = stack.enter_context(servers.postgres_server())
+        store, target = (stack.enter_context(servers.postgres_server()) for _ in range(2))
         environment = {"DISYNC_STORE_URL": store.url, "DISYNC_KEY_FILE": str(home / "key")}
         ray = stack.enter_context(cluster(**environment, **tls))
         ray.head()
         where = ("--runner", "ray", "--ray-address", ray.address, "--workers", "1")
-        service = stack.enter_context(servers.disync(home, *where, DISYNC_STORE_URL=store.url, **ray.client))
+        service = stack.enter_context(
+            servers.disync(home, *where, datahub=False, DISYNC_STORE_URL=store.url, **ray.client)
+        )
         ray.node("one", "far")
-        world = World(service, "tls", group="far")
-        world.publish(0, 1000)
+        ray_tasks.stock(source, ROWS)
+        world = shop.World(service, source, ray_tasks.slow(target.url), "far", ray_tasks.CHANNELS)
 
         def told() -> str:
-            return f"{world.task('GetDISyncInstanceInfo')}\n{service.log[-2000:]}\n{ray.log()[-2000:]}"
+            return f"{world.info()}\n{service.log[-2000:]}\n{ray.log()[-2000:]}"
 
-        until(lambda: total(world.arrived()) == 1000, told, seconds=60)
-        check(world, 1000, 1)
+        until(lambda: bool(ray_tasks.Tasks(ray, store.url).have("done")), told, seconds=60)
+        ray_tasks.comes_through(world, ROWS)
+        source.run("INSERT INTO shop.orders VALUES (10000001,'a change',1,NULL)")
+        until(lambda: world.rows() == world.truth(), told, seconds=60)
         assert ray.actors() != {}
-        until(lambda: world.state() == "RUN", told)
         assert shakes_hands(ray.address, own, with_certificate=True)
         assert not shakes_hands(ray.address, own, with_certificate=False)
         assert probe(ray.address, **tls).startswith("shut"), "a certificate is no token"
