@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psutil
 import psycopg
 import shop
@@ -48,11 +50,17 @@ class Tasks:
                 found["help-" + with_name[2].split()[0]] = process
         return found
 
-    def have(self, back: str) -> set[str]:
-        """Those that have parts which they are to read (""), or have read ("done")."""
-        query = "SELECT worker FROM seat JOIN lent USING (file_id, seat) WHERE back = %s"
+    def reading(self) -> set[str]:
+        """Those that have parts in their hands."""
+        query = "SELECT worker FROM seat JOIN lent USING (file_id, seat) WHERE back = ''"
         with psycopg.connect(self._store) as connection:
-            return {name for (name,) in connection.execute(query, (back,)) if name.startswith("help-")}
+            return {name for (name,) in connection.execute(query) if name.startswith("help-")}
+
+    @property
+    def read(self) -> int:
+        """How many parts were read to their end by those that have ended in order."""
+        ended = re.findall(r'"a helper ends" worker=help-\w+ parts=(\d+)', self._ray.log())
+        return sum(int(parts) for parts in ended)
 
     def sitting(self) -> set[str]:
         """Those that have seats which have not lapsed."""

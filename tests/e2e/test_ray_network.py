@@ -121,14 +121,14 @@ def test_a_node_is_cut_off_whose_tasks_read_parts_of_a_load(stage: Stage) -> Non
 
     def there() -> dict[str, psutil.Process]:
         """Those at the other node that have parts in their hands."""
-        found = {task: process for task, process in tasks.processes().items() if task in tasks.have("")}
+        found = {task: process for task, process in tasks.processes().items() if task in tasks.reading()}
         return {task: process for task, process in found.items() if stage.home_of(process) == name}
 
     until(lambda: bool(there()), stage.told, seconds=60)
     zombies = there()
     began = time.monotonic()
     stage.there[name].cut()
-    until(lambda: not zombies.keys() & tasks.have(""), stage.told, seconds=60)
+    until(lambda: not zombies.keys() & tasks.reading(), stage.told, seconds=60)
     print(f"\na node cut off: its tasks' parts are another's {time.monotonic() - began:.1f} s after it")
     stage.there[name].mend()
     until(lambda: not any(zombie.is_running() for zombie in zombies.values()), stage.told, seconds=60)

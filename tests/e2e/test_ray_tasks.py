@@ -44,11 +44,11 @@ class Stage:
 
     def struck(self, strike: Callable[[psutil.Process], None]) -> psutil.Process:
         """A task that has parts in its hands."""
-        until(lambda: bool(self.tasks.have("") & self.tasks.processes().keys()), self.told)
-        name = next(iter(self.tasks.have("") & self.tasks.processes().keys()))
+        until(lambda: bool(self.tasks.reading() & self.tasks.processes().keys()), self.told)
+        name = next(iter(self.tasks.reading() & self.tasks.processes().keys()))
         process = self.tasks.processes()[name]
         strike(process)
-        until(lambda: name not in self.tasks.have(""), self.told)
+        until(lambda: name not in self.tasks.reading(), self.told)
         return process
 
 
@@ -64,7 +64,7 @@ def world(stage: Stage, postgres_database: str) -> Iterator[shop.World]:
     """A load that has begun, and of which Ray tasks have parts."""
     made = shop.World(stage.service, stage.source, ray_tasks.slow(postgres_database), "a", CHANNELS)
     try:
-        until(lambda: len(stage.tasks.have("")) > 1, stage.told, seconds=60)
+        until(lambda: len(stage.tasks.reading()) > 1, stage.told, seconds=60)
         yield made
     finally:
         if stage.service.process.poll() is None:
@@ -72,9 +72,9 @@ def world(stage: Stage, postgres_database: str) -> Iterator[shop.World]:
 
 
 def test_ray_tasks_read_parts_of_a_load_and_end(stage: Stage, world: shop.World) -> None:
-    until(lambda: bool(stage.tasks.have("done")), stage.told)
     comes_through(world)
     stage.all_end()
+    assert stage.tasks.read > 0
     assert "a helper has failed" not in stage.service.log
     assert "a helper is given up" not in stage.service.log
 
@@ -109,7 +109,7 @@ def test_of_two_servers_one_loses_its_keeper_and_its_tasks_with_it(stage: Stage,
 
 
 def test_a_server_that_stops_has_them_give_back_what_they_have(stage: Stage, world: shop.World) -> None:
-    assert stage.tasks.have("")
+    assert stage.tasks.reading()
     servers.stop(stage.service.process)
     assert "a helper was told to leave" in stage.ray.log()
     stage.all_end()

@@ -70,8 +70,8 @@ def test_a_load_and_its_changes_come_through_a_cluster_that_speaks_tls(tmp_path:
         def told() -> str:
             return f"{world.info()}\n{service.log[-2000:]}\n{ray.log()[-2000:]}"
 
-        until(lambda: bool(ray_tasks.Tasks(ray, store.url).have("done")), told, seconds=60)
         ray_tasks.comes_through(world, ROWS)
+        until(lambda: ray_tasks.Tasks(ray, store.url).read > 0, told)
         source.run("INSERT INTO shop.orders VALUES (10000001,'a change',1,NULL)")
         until(lambda: world.rows() == world.truth(), told, seconds=60)
         assert ray.actors() != {}
