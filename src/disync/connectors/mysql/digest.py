@@ -48,13 +48,13 @@ _RARER = {"time": Trait((Form.TEXT, Form.SPAN)), "json": Trait((Form.LONG,))}
 def hash_of(natives: Sequence[Native], method: Method) -> str:
     """The hash of a row's columns that have a form; null, and never right, where a row is too large for the server."""
     pairs = [(native, form) for native, form in zip(natives, method.forms, strict=True) if form]
-    return f"CAST(CONV(LEFT({_hashed(_joined(pairs, method.hash), method.hash)}, {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
+    return f"CAST(CONV(LEFT({_row(pairs, method.hash)}, {HASH_DIGITS}), 16, 10) AS UNSIGNED)"
 
 
 def part_of(natives: Sequence[Native], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
     pairs = [(natives[place], method.forms[place]) for place in method.keys]
-    return f"LEFT({_hashed(_joined(pairs, method.hash), method.hash)}, {digits})"
+    return f"LEFT({_row(pairs, method.hash)}, {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
@@ -71,6 +71,11 @@ def groups(source: str, hash_: str, part: str | None, conditions: Sequence[str])
 def _hashed(text: str, hash_: Hash) -> str:
     """Hexadecimal digits."""
     return f"MD5({text})" if hash_ == Hash.MD5 else f"SHA2({text}, 256)"
+
+
+def _row(pairs: Sequence[tuple[Native, str]], hash_: Hash) -> str:
+    """The hash of a whole row."""
+    return _hashed(_joined(pairs, hash_), hash_)
 
 
 def _joined(pairs: Sequence[tuple[Native, str]], hash_: Hash) -> str:

@@ -58,7 +58,7 @@ _RARER = {
 def hash_of(columns: Sequence[TargetColumn], method: Method) -> str:
     """The hash of a row's columns that have a form."""
     pairs = [(column, form) for column, form in zip(columns, method.forms, strict=True) if form]
-    hashed = _hashed(_joined(pairs, method.hash), method.hash)
+    hashed = _row(pairs, method.hash)
     return f"('x' || left({hashed}, {HASH_DIGITS}))::bit({4 * HASH_DIGITS})::bigint"
 
 
@@ -72,7 +72,7 @@ def unless(added: Sequence[TargetColumn], method: Method) -> str:
 def part_of(columns: Sequence[TargetColumn], method: Method, digits: int) -> str:
     """The first digits of the hash of a row's key."""
     pairs = [(columns[place], method.forms[place]) for place in method.keys]
-    return f"left({_hashed(_joined(pairs, method.hash), method.hash)}, {digits})"
+    return f"left({_row(pairs, method.hash)}, {digits})"
 
 
 def within(part: str, prefixes: Sequence[str]) -> str:
@@ -86,6 +86,11 @@ def _hashed(text: str, hash_: Hash) -> str:
 
 def _of_bytes(value: str, hash_: Hash) -> str:
     return f"md5({value})" if hash_ == Hash.MD5 else f"encode(sha256({value}), 'hex')"
+
+
+def _row(pairs: Sequence[tuple[TargetColumn, str]], hash_: Hash) -> str:
+    """The hash of a whole row."""
+    return _hashed(_joined(pairs, hash_), hash_)
 
 
 def _joined(pairs: Sequence[tuple[TargetColumn, str]], hash_: Hash) -> str:
