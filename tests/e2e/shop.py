@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -19,10 +20,16 @@ ROWS = 3000
 
 
 class World:
-    """`channels`: `setting.speed.concurrent`; 0: it is not said."""
+    """`channels`: `setting.speed.concurrent`; 0: it is not said. `table`: the only one."""
 
     def __init__(
-        self, service: servers.Service, source: mysqld.Server, target: str, group: str = "", channels: int = 0
+        self,
+        service: servers.Service,
+        source: mysqld.Server,
+        target: str,
+        group: str = "",
+        channels: int = 0,
+        table: str = "",
     ) -> None:
         self.service, self.source, self.target = service, source, target
         self.api = Client(f"http://{service.address}", *service.key)
@@ -41,12 +48,17 @@ class World:
         }
         for name, (kind, content) in contents.items():
             self.call("CreateDataSource", Name=name, DataSourceType=kind, EnvType="1", Content=json.dumps(content))
+        self.file_id = self.begin("shop", group, channels, table=table)
+
+    def begin(self, name: str, group: str = "", channels: int = 0, cu: float = 0, table: str = "") -> str:
+        """Create a task, of one table or of all, deploy it and start it. Returns its FileId."""
+        tables = [table] if table else []
         steps = [
             {
                 "stepType": "mysql",
                 "name": "reader",
                 "category": "reader",
-                "parameter": {"connection": [{"datasource": "mm", "datasourceType": "mysql", "table": []}]},
+                "parameter": {"connection": [{"datasource": "mm", "datasourceType": "mysql", "table": tables}]},
             },
             {
                 "stepType": "holo",
@@ -57,14 +69,15 @@ class World:
         ]
         job: dict[str, Any] = {"steps": steps, "order": {"hops": [{"from": "reader", "to": "writer"}]}}
         code = json.dumps(job | ({"setting": {"speed": {"concurrent": channels}}} if channels else {}))
-        param = json.dumps({"ResourceGroup": group} if group else {})
-        task = {"TaskType": "DI_REALTIME", "TaskName": "shop", "TaskContent": code, "TaskParam": param}
+        param = json.dumps(({"ResourceGroup": group} if group else {}) | ({"Cu": cu} if cu else {}))
+        task = {"TaskType": "DI_REALTIME", "TaskName": name, "TaskContent": code, "TaskParam": param}
         created = self.call("CreateDISyncTask", **task)["Data"]
         assert created["Status"] == "success", created
-        self.file_id = str(created["FileId"])
+        file_id = str(created["FileId"])
         for action in ("DeployDISyncTask", "StartDISyncInstance"):
-            answer = self.task(action)["Data"]
+            answer = self.call(action, TaskType="DI_REALTIME", FileId=file_id)["Data"]
             assert answer["Status"] == "success", answer
+        return file_id
 
     def call(self, action: str, **parameters: str) -> dict[str, Any]:
         return self.api.call(SPEC.operations[action], {"ProjectId": "10000", **parameters})
@@ -74,10 +87,14 @@ class World:
 
     def remove(self) -> None:
         """So that the next one may have the names."""
-        for action in ("StopDISyncInstance", "DeleteDISyncTask"):
-            until(lambda action=action: self.task(action)["Data"]["Status"] == "success")  # type: ignore[misc]
+        self.end(self.file_id)
         for source in self.call("ListDataSources", PageSize="100")["Data"]["DataSources"]:
             self.api.call(SPEC.operations["DeleteDataSource"], {"DataSourceId": str(source["Id"])})
+
+    def end(self, file_id: str) -> None:
+        for action in ("StopDISyncInstance", "DeleteDISyncTask"):
+            call = partial(self.call, action, TaskType="DI_REALTIME", FileId=file_id)
+            until(lambda call=call: call()["Data"]["Status"] == "success")  # type: ignore[misc]
 
     def info(self) -> dict[str, Any]:
         found: dict[str, Any] = self.task("GetDISyncInstanceInfo")["Data"]

@@ -242,7 +242,13 @@ def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: 
     begin_anew(3)
     own = held(stage)
     assert set(stage.ray.actors()) - workers == {own.pid}
+    [keeper] = [one for one in psutil.Process(stage.service.process.pid).children() if "keep-on-ray" in one.cmdline()]
+    joined = stage.service.log.count("joined the cluster")
+    keeper.kill()
+    until(lambda: stage.service.log.count("joined the cluster") > joined, stage.told, seconds=60)
+    until(lambda: stage.service.log.count("worker started") > 0, stage.told)
     with stage.recovering("a large task's own worker killed"):
+        assert held(stage) == own, "the next keeper has found it"
         own.kill()
         until(lambda: stage.moved(world.file_id, own), stage.told)
     assert held(stage).pid not in workers

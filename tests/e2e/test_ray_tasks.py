@@ -62,7 +62,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, source: mysqld.Server) -> It
 @pytest.fixture
 def world(stage: Stage, postgres_database: str) -> Iterator[shop.World]:
     """A load that has begun, and of which Ray tasks have parts."""
-    made = shop.World(stage.service, stage.source, ray_tasks.slow(postgres_database), "a", CHANNELS)
+    made = shop.World(stage.service, stage.source, ray_tasks.slow(postgres_database), "a", CHANNELS, "orders")
     try:
         until(lambda: len(stage.tasks.reading()) > 1, stage.told, seconds=60)
         yield made
@@ -72,6 +72,13 @@ def world(stage: Stage, postgres_database: str) -> Iterator[shop.World]:
 
 
 def test_ray_tasks_read_parts_of_a_load_and_end(stage: Stage, world: shop.World) -> None:
+    # Another task takes all of a node that its worker leaves.
+    stage.source.run(["CREATE TABLE shop.other (id INT PRIMARY KEY)", "INSERT INTO shop.other VALUES (1)"])
+    large = world.begin("large", "a", cu=3.5, table="other")
+    until(lambda: world.select("SELECT id FROM other") == [(1,)], stage.told)
+    assert "a helper makes way for a large task" in stage.service.log
+    world.end(large)
+    stage.source.run("DROP TABLE shop.other")
     comes_through(world)
     stage.all_end()
     assert stage.tasks.read > 0

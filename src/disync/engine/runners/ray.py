@@ -112,7 +112,8 @@ class RayRunner:
     """Keeps workers up on every node of every resource group that the cluster offers, and one for each large task where
     there is room for it.
 
-    `nodes`: those that are alive, as of the last look. `lacking`: the groups in which a large task finds no room.
+    `nodes`: those that are alive, as of the last look. `lacking`: the groups in which a large task finds no room, and
+    would if nobody helped there.
     """
 
     def __init__(self, crew: Crew, board: Board) -> None:
@@ -125,7 +126,7 @@ class RayRunner:
         self.nodes: Sequence[Mapping[str, Any]] = ()
         self.lacking: Set[str] = frozenset()
         self._offers: Mapping[str, Offer] = {}
-        self._large: Sequence[Large] = ()
+        self._large = board.large()
         self._seats: dict[str, Seat] = {}
         for name in [name for name in list_named_actors() if name.startswith(crew.prefix)]:
             seat = self._seats[name] = self._seat(name)
@@ -186,19 +187,25 @@ class RayRunner:
         empty = [seat for seat in self._seats.values() if seat.actor is None and time.monotonic() >= seat.again_at]
         for seat in [seat for seat in empty if seat.post.task is None]:
             seat.fill(self._start(seat))
-        self.lacking = {seat.post.group for seat in empty if seat.post.task is not None and not self._place(seat)}
+        waiting = [seat for seat in empty if seat.post.task is not None and not self._place(seat)]
+        has = {node["NodeID"]: node["Resources"] for node in self.nodes} if waiting else {}
+        self.lacking = {seat.post.group for seat in waiting if self._room(seat, has)[1] > 0}
 
     def _place(self, seat: Seat) -> bool:
         """Give a large task its worker, where there is room for that. Another server may have done so."""
         with contextlib.suppress(ValueError):
             seat.fill(ray.get_actor(seat.name, NAMESPACE))
             return True
-        room = rooms(seat.post.size, seat.post.group, self.nodes, self.available(), self.taken)
-        [(node, left)] = room.most_common(1) or [("", 0)]
+        node, left = self._room(seat, self.available())
         if left > 0:
             seat.node = node
             seat.fill(self._start(seat))
         return left > 0
+
+    def _room(self, seat: Seat, available: Mapping[str, Mapping[str, float]]) -> tuple[str, int]:
+        """The node that has most room for what belongs there, and for how many."""
+        room = rooms(seat.post.size, seat.post.group, self.nodes, available, self.taken)
+        return next(iter(room.most_common(1)), ("", 0))
 
     def _end(self, unwanted: Mapping[str, Seat]) -> None:
         """Whoever has lost his node is heard until he is silent; whoever has lost his task is to leave."""

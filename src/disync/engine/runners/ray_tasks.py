@@ -46,13 +46,14 @@ def help_with(post: Post, name: str) -> int:
 
 @dataclass(slots=True)
 class Given:
-    """A task that was given to Ray. `seatless_at`: since when it has no seat."""
+    """A task that was given to Ray. `seatless_at`: since when it has no seat. `leaving`: it was asked to end."""
 
     name: str
     group: str
     node: str
     result: Any
     seatless_at: float | None
+    leaving: bool = False
 
     @property
     def seated(self) -> bool:
@@ -106,6 +107,8 @@ class Helpers:
             if not ray.wait([given.result], timeout=0)[0]:
                 continue
             del self._given[given.name]
+            if given.leaving:
+                continue
             patience = self._patience.setdefault(given.group, Patience())
             try:
                 if ray.get(given.result):
@@ -131,8 +134,10 @@ class Helpers:
     def _make_way(self) -> None:
         """For workers that no node has room for."""
         for given in self._given.values():
-            if given.group in self._runner.lacking:
+            if given.group in self._runner.lacking and not given.leaving:
+                log.info("a helper makes way for a large task", name=given.name, group=given.group, node=given.node)
                 ray.cancel(given.result)
+                given.leaving = True
 
     def _seatless(self, group: str) -> int:
         """Tasks that may take a seat any moment."""
@@ -162,7 +167,8 @@ class Helpers:
     def leave(self) -> None:
         """Ask every task to give back what it has, and to end."""
         for given in self._given.values():
-            ray.cancel(given.result)
+            if not given.leaving:  # a second interrupt would be one to its giving back
+                ray.cancel(given.result)
 
     def stop(self, within: float) -> None:
         """End them, at the latest after so many seconds."""
