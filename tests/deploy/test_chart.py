@@ -153,6 +153,7 @@ def test_on_ray_every_node_asks_for_a_token_and_one_server_keeps_the_workers_up(
     words = serve.removeprefix("exec disync serve ").split()
     params = cli.commands["serve"].make_context("serve", words).params
     assert params["runner"] == "ray" and params["ray_address"] == "prod-disync-ray-head-svc:6379"
+    assert (params["workers"], params["worker_cu"]) == (2, 0.5)
     assert f"ray start --address={params['ray_address']} --num-cpus=0" in join
     (cluster,) = of_kind(documents, "RayCluster")
     head, (workers,) = cluster["spec"]["headGroupSpec"], cluster["spec"]["workerGroupSpecs"]

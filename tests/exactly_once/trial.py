@@ -9,7 +9,7 @@ from house import House
 from scenario import Scenario, of
 from world import World
 
-SEEDS = [int(os.environ["SEED"])] if os.environ.get("SEED") else range(int(os.environ.get("SEEDS") or 200))
+SEEDS = [int(os.environ["SEED"])] if os.environ.get("SEED") else range(int(os.environ.get("SEEDS") or 120))
 """`make soak` sets SEED, to repeat one, or SEEDS, how many."""
 
 

@@ -24,7 +24,7 @@ WORKER_CU = click.option(
     default=0.5,
     show_default=True,
     type=click.FloatRange(0.01, 1000),
-    help="What a worker takes of a Ray node: a CPU and 4 GiB for each CU.",
+    help="What a worker takes of a Ray node: a CPU and 4 GiB for each CU. A task of more has a worker of its own.",
 )
 TRUSTING = click.option(
     "--ray-without-authentication", is_flag=True, help="Join a Ray cluster that runs whatever anybody sends it."
