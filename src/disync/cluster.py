@@ -26,7 +26,7 @@ from disync.engine.worker import Worker
 from disync.home import configure_logging, open_home, require_clock
 from disync.model.errors import BadConfig, Refused, TaskError, Unreachable
 from disync.services.dispatch import StoreDispatch
-from disync.services.placement import StoreBoard
+from disync.services.placement import StoreBoard, most_of
 from disync.services.resource_groups import DEFAULT
 from disync.settings import Settings
 from disync.store import installation
@@ -258,5 +258,5 @@ def _dispatch(post: Post, devoted: bool = False) -> tuple[Store, StoreDispatch]:
         services.keys.check(db)
     # Nobody here takes a task whose group no node offers: it waits for one.
     groups = {post.group, ""} if post.group == DEFAULT else {post.group}
-    share = Share(groups, others=False, only=post.task, most=post.size.cu, devoted=devoted)
+    share = Share(groups, others=False, only=post.task, most=most_of(post.size), devoted=devoted)
     return store, StoreDispatch(store, services.data_sources.contents, share, settings.traced)

@@ -227,32 +227,33 @@ def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mysqld.
 def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: Stage) -> None:
     world, workers = stage.world, set(stage.ray.actors())
 
-    def begin_anew(cu: float) -> None:
+    def begin_anew(group: str, cu: float) -> None:
         world.task("StopDISyncInstance")
         until(lambda: world.state() == "PAUSE", stage.told)
-        param = json.dumps({"ResourceGroup": "a", "Cu": cu})
+        param = json.dumps({"ResourceGroup": group, "Cu": cu})
         world.call("UpdateDISyncTask", TaskType="DI_REALTIME", FileId=world.file_id, TaskParam=param)
         for action in ("DeployDISyncTask", "StartDISyncInstance"):
             assert world.task(action)["Data"]["Status"] == "success"
 
-    begin_anew(5)
-    text = "for TaskParam.Cu it takes 5 CPU and 20 GiB of one of the nodes that offer rg_a (2)"
+    begin_anew("group_default", 5)
+    text = "for TaskParam.Cu it takes 5 CPU and 20 GiB of one of the nodes that offer rg_group_default (1)"
     until(lambda: text in str(world.info()["Message"]), stage.told)
     assert world.state() == "WAIT" and set(stage.ray.actors()) == workers
-    begin_anew(3)
+    begin_anew("group_default", 3)  # all that its node has besides the workers of two groups
     own = held(stage)
     assert set(stage.ray.actors()) - workers == {own.pid}
+    with stage.recovering("a large task's own worker killed"):
+        own.kill()
+        until(lambda: stage.moved(world.file_id, own), stage.told)
+    own = held(stage)
     [keeper] = [one for one in psutil.Process(stage.service.process.pid).children() if "keep-on-ray" in one.cmdline()]
     joined = stage.service.log.count("joined the cluster")
     keeper.kill()
     until(lambda: stage.service.log.count("joined the cluster") > joined, stage.told, seconds=60)
     until(lambda: stage.service.log.count("worker started") > 0, stage.told)
-    with stage.recovering("a large task's own worker killed"):
+    with stage.recovering("the keeper of a large task's own worker killed"):
         assert held(stage) == own, "the next keeper has found it"
-        own.kill()
-        until(lambda: stage.moved(world.file_id, own), stage.told)
-    assert held(stage).pid not in workers
-    begin_anew(0.5)
+    begin_anew("a", 0.5)
     assert held(stage).pid in workers
     until(lambda: set(stage.ray.actors()) == workers, stage.told)
 

@@ -13,7 +13,7 @@ from disync.engine.placement import GIB, Large, Offer, Size
 from disync.services import Services, resource_groups
 from disync.services.dispatch import StoreDispatch
 from disync.services.instances import State
-from disync.services.placement import StoreBoard
+from disync.services.placement import StoreBoard, most_of
 from disync.services.tasks import Wanted
 from disync.store import instances
 from disync.store.schema import resource_group
@@ -95,6 +95,17 @@ def test_a_task_that_is_larger_than_the_workers_waits_for_one_of_its_own(
     assert (state(services, small), state(services, large)) == ((State.WAIT, None), (State.WAIT, text))
     board.tell({"here": ONE + ONE}, {"here"}, {large})
     assert state(services, large) == (State.WAIT, None)
+
+
+def test_a_task_that_does_not_say_how_large_it_is_is_never_large(services: Services) -> None:  # noqa: F811
+    silent, half = of_group(services, "silent", "here"), of_group(services, "half", "here", 0.5)
+    large = of_group(services, "large", "here", 1)
+    tiny = StoreBoard(services.store, Size(0.1))
+    assert [each.task for each in tiny.large()] == [large]
+    tiny.tell({"here": ONE}, {"here"}, set())
+    assert [state(services, task)[1] for task in (silent, half)] == [None, None]
+    share = Share({"here"}, others=False, most=most_of(Size(0.1)))
+    assert claims(StoreDispatch(services.store, lambda *_: {}, share)) == {silent, half}
 
 
 def test_who_has_a_task_of_his_own_takes_no_other_and_others_leave_it_to_him(services: Services) -> None:  # noqa: F811

@@ -147,11 +147,11 @@ class Lending:
         among = self._seats if len(busy) + excess < len(self._seats) else busy
         return min(among, key=lambda name: len(self._seats[name].lent), default=None)
 
-    def returned(self, *back: Back, most: int | None = None) -> list[tuple[Split, Returned]]:
-        """What has come back in one of these ways, at most so many; each once."""
+    def returned(self, *back: Back) -> list[tuple[Split, Returned]]:
+        """What has come back in one of these ways; each once."""
         with self._lock:
-            found = [each for each in self._back if each[1].back in back][: None if most is None else max(0, most)]
-            self._back = [each for each in self._back if each not in found]
+            found = [each for each in self._back if each[1].back in back]
+            self._back = [each for each in self._back if each[1].back not in back]
         return found
 
     def none_left(self) -> None:

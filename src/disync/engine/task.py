@@ -9,6 +9,7 @@ where the target keeps the checkpoint itself.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from types import TracebackType
@@ -66,6 +67,8 @@ class Run:
         self._load: list[Split] = []
         self._threads: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
+        self._back: deque[Split] = deque()
+        """What helpers have read or could not read, and is to be ended or read here."""
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -218,8 +221,9 @@ class Run:
         self._lending.begin(order.parts, self._pipeline.tables)
         while not self._stopping.is_set() and self._failure is None:
             self._hand_out(order)
-            self.loading = self._lending.out or bool(self._threads.keys() - self._quiet.keys())
-            if not self._threads and not self._lending.out and order.over(self._ended):
+            elsewhere = self._lending.out or bool(self._back)
+            self.loading = elsewhere or bool(self._threads.keys() - self._quiet.keys())
+            if not self._threads and not elsewhere and order.over(self._ended):
                 return
             if not self._changed.wait(DISCOVER_SECONDS):
                 order.ask()
@@ -237,8 +241,7 @@ class Run:
             self._pipeline.writer.dismiss(lending.seats)
         for split, _ in left:
             order.again(split)
-        # Even where all channels are others': of these one has nothing to read meanwhile (`excess`).
-        back = lending.returned(Back.DONE, Back.FAILED, most=max(room, int(not reading)))
+        back = lending.returned(Back.DONE, Back.FAILED)
         over = self._over([split for split, returned in back if returned.back is Back.DONE])
         for split, returned in back:
             if returned.reason:
@@ -247,8 +250,11 @@ class Run:
                 self._ended.add(split.id)
                 order.ended(split.id)
             else:
-                self._launch(split)
-                room -= 1
+                self._back.append(split)
+        # One of them even where all channels are others', of whom one then has nothing to read (`excess`).
+        while self._back and (room > 0 or not reading):
+            self._launch(self._back.popleft())
+            room, reading = room - 1, reading + 1
         lend: list[Split] = []
         excess = max(0, -room)
         for split in order.ready(self._threads, self._ended, max(0, room) + lending.room(excess)):

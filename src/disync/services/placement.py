@@ -17,12 +17,18 @@ TELL_MS = 10_000
 """What has not changed is told again after this."""
 
 
+def most_of(size: Size) -> float:
+    """How large a task a worker of this size takes, in CUs: one that does not say how large it is in any case."""
+    return max(size.cu, instances.LEAST_CU)
+
+
 class StoreBoard:
-    """`size`: of a worker that runs whatever comes."""
+    """`size`: of a worker that runs whatever is no larger."""
 
     def __init__(self, store: Store, size: Size) -> None:
         self._store = store
         self._size = size
+        self._most = most_of(size)
         self._told: Mapping[str, Offer] = {}
         self._told_ms = 0
 
@@ -34,7 +40,7 @@ class StoreBoard:
             self._told, self._told_ms = dict(offers), now_ms()
 
         def reason(row: Any) -> str | None:
-            large = row.cu > self._size.cu
+            large = row.cu > self._most
             up = row.file_id in own if large else row.group in staffed
             return None if up else self._reason(row.group, offers, Size(row.cu) if large else None)
 
@@ -42,7 +48,7 @@ class StoreBoard:
 
     def large(self) -> Sequence[Large]:
         with self._store.read() as db:
-            return [Large(row.file_id, row.group, Size(row.cu)) for row in instances.large(db, self._size.cu)]
+            return [Large(row.file_id, row.group, Size(row.cu)) for row in instances.large(db, self._most)]
 
     def away(self, cause: str) -> None:
         self._say(lambda _: f"{WAITS}the cluster. {cause}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import pytest
-from pair import Pair
+from pair import Held, Pair
 from verifying import opened
 
+from disync.engine.carry import carry
 from disync.engine.helper import help_out
 from disync.engine.helping import Helping, Sitting
 from disync.engine.ledger import Ledger, Notebook
 from disync.engine.lending import Back, Returned, shapes_of
+from disync.engine.plan import plan
+from disync.engine.task import Run
 from disync.model.data import Dirty
 from disync.model.errors import Unreachable
 from disync.model.run import Checkpoint, Split, Tally
@@ -91,6 +95,89 @@ def test_a_helper_without_runs_takes_a_seat_and_leaves_when_there_is_none(pair: 
     assert help_out("other", over) == len(given.splits)
     assert over.left.is_set() and pair.equal()
     assert help_out("late", over) == 0, "there is none left"
+
+
+class Elsewhere:
+    """All channels of a run are seats of others, who begin at once and read what they are given."""
+
+    def __init__(self, pair: Pair, code: str) -> None:
+        self.task = pair.latest(code)
+        self._notes = pair.ledger
+        self._lock = threading.Lock()
+        self._seats: list[Sitting] = []
+        self._helping: list[Helping] = []
+        self._parts: dict[str, str] = {}
+        self._back: list[Returned] = []
+        self._over = threading.Event()
+
+    def open(self, seats: int, shapes: str) -> None:
+        self._seats = [Sitting(self.task, f"seat{number}", shapes) for number in range(seats)]
+        self._helping = [Helping(seat.seat, self, most=1) for seat in self._seats]
+        threading.Thread(target=self._tend).start()
+
+    def _tend(self) -> None:
+        while not self._over.wait(0.05):
+            for helping in self._helping:
+                helping.tend(free=True)
+        for helping in self._helping:
+            helping.stop(10)
+
+    def shut(self) -> None: ...
+
+    def lend(self, parts: Mapping[str, str]) -> None:
+        with self._lock:
+            self._parts.update(parts)
+
+    def look(self) -> tuple[Set[str], Sequence[Returned]]:
+        with self._lock:
+            back, self._back = self._back, []
+        return {seat.seat for seat in self._seats}, back
+
+    def close(self) -> None:
+        self._over.set()
+
+    def sit(self, worker: str) -> Sitting | None:
+        return next(seat for seat in self._seats if seat.seat == worker)
+
+    def hold(self, worker: str) -> Set[str]:
+        return {worker}
+
+    def given(self, sitting: Sitting) -> Sequence[Split]:
+        with self._lock:
+            return [split for split in self._notes.load() if self._parts.get(split.id) == sitting.seat]
+
+    def give_back(self, sitting: Sitting, returned: Returned) -> None:
+        with self._lock:
+            del self._parts[returned.split]
+            self._back.append(returned)
+
+    def refuse(self, sitting: Sitting) -> None:
+        raise AssertionError("nobody has altered a table")
+
+    def leave(self, sitting: Sitting) -> None: ...
+
+    def ledger(self, sitting: Sitting) -> Ledger:
+        return self._notes
+
+
+def test_a_run_of_which_others_have_all_channels_ends_what_they_have_read_as_it_comes(pair: Pair) -> None:
+    """Not some at a time: a load of many small tables waited for its run, which had nothing to do, for minutes."""
+    names = [f"t{number}" for number in range(150)]
+    pair.sql(*[f"CREATE TABLE {name} (id INT PRIMARY KEY, a INT)" for name in names])
+    pair.sql(*[f"INSERT INTO {name} VALUES (1, {number})" for number, name in enumerate(names)])
+    pair.epoch += 1
+    job = json.loads(pair.code()) | {"setting": {"speed": {"concurrent": 2}}}
+    elsewhere = Elsewhere(pair, json.dumps(job))
+    runs: list[Run] = []
+    thread = threading.Thread(target=carry, args=(elsewhere.task, pair.ledger, Held(), runs.append, plan, elsewhere))
+    thread.start()
+    try:
+        until(lambda: bool(runs) and runs[0].running and not runs[0].loading, seconds=60)
+    finally:
+        for run in runs:
+            run.stop()
+        thread.join()
+    assert [pair.select(f"SELECT a FROM {name}") for name in names] == [[(number,)] for number in range(150)]
 
 
 class Away(Notebook):

@@ -94,6 +94,10 @@ class Seat:
         self.filled_at = time.monotonic()
 
     @property
+    def due(self) -> bool:
+        return time.monotonic() >= self.again_at
+
+    @property
     def late(self) -> bool:
         return self.actor is not None and not self.worker and time.monotonic() - self.filled_at > PLACED_SECONDS
 
@@ -112,8 +116,8 @@ class RayRunner:
     """Keeps workers up on every node of every resource group that the cluster offers, and one for each large task where
     there is room for it.
 
-    `nodes`: those that are alive, as of the last look. `lacking`: the groups in which a large task finds no room, and
-    would if nobody helped there.
+    `nodes`: those that are alive, as of the last look. `aside`: what only helps at them, as whoever started it says.
+    `lacking`: the nodes at which a large task finds no room, and would if nobody helped there.
     """
 
     def __init__(self, crew: Crew, board: Board) -> None:
@@ -124,6 +128,7 @@ class RayRunner:
         """The node through which we have joined: Ray starts nothing any more for whoever came by one that is gone."""
         self._looked = 0.0
         self.nodes: Sequence[Mapping[str, Any]] = ()
+        self.aside: Sequence[Taken] = ()
         self.lacking: Set[str] = frozenset()
         self._offers: Mapping[str, Offer] = {}
         self._large = board.large()
@@ -138,6 +143,17 @@ class RayRunner:
             return Seat(name, self._crew.post(group), node)
         task, _, cu = last.partition("-")
         return Seat(name, self._crew.own_post(Large(int(task), group, Size(float(cu)))))
+
+    def _names(self) -> set[str]:
+        """Of the actors that are to be there. They tell sizes: with another one, a worker is another worker."""
+        size = f"{self._crew.size.cu:g}"
+        theirs = {
+            f"{self._crew.prefix}{group}/{node}/{number}-{size}"
+            for group, offer in self._offers.items()
+            for node in offer.names
+            for number in range(self._crew.workers)
+        }
+        return theirs | {f"{self._crew.prefix}{each.group}/{OWN}/{each.task}-{each.size.cu:g}" for each in self._large}
 
     def tend(self) -> list[tuple[str, str]]:
         """Start what is not running. Returns (worker, how it ended) for each one that has died since the last call.
@@ -165,54 +181,53 @@ class RayRunner:
         found: Mapping[str, Mapping[str, float]] = available_resources_per_node()
         return found
 
-    @property
-    def taken(self) -> list[Taken]:
+    def taken(self, but: Seat | None = None) -> list[Taken]:
         """By workers that are up, or are to be."""
-        return [Taken(seat.node, seat.post.size, bool(seat.worker)) for seat in self._seats.values()]
+        seats = [seat for seat in self._seats.values() if seat is not but]
+        return [Taken(seat.node, seat.post.size, bool(seat.worker)) for seat in seats]
 
     def _fill(self) -> None:
-        names = {
-            f"{self._crew.prefix}{group}/{node}/{number}"
-            for group, offer in self._offers.items()
-            for node in offer.names
-            for number in range(self._crew.workers)
-        }
-        own = {f"{self._crew.prefix}{each.group}/{OWN}/{each.task}-{each.size.cu:g}" for each in self._large}
-        for name in names | own:
-            seat = self._seats.setdefault(name, self._seat(name))
-            if seat.late and name in own:
-                ray.kill(seat.actor)
-                seat.empty("it is not up yet")
-        self._end({name: seat for name, seat in self._seats.items() if name not in names | own})
-        empty = [seat for seat in self._seats.values() if seat.actor is None and time.monotonic() >= seat.again_at]
-        for seat in [seat for seat in empty if seat.post.task is None]:
+        names = self._names()
+        for name in names - self._seats.keys():
+            self._seats[name] = self._seat(name)
+        self._end([seat for name, seat in self._seats.items() if name not in names])
+        seats = [seat for seat in self._seats.values() if seat.name in names]
+        for seat in [seat for seat in seats if seat.actor is None and seat.due and seat.post.task is None]:
             seat.fill(self._start(seat))
-        waiting = [seat for seat in empty if seat.post.task is not None and not self._place(seat)]
-        has = {node["NodeID"]: node["Resources"] for node in self.nodes} if waiting else {}
-        self.lacking = {seat.post.group for seat in waiting if self._room(seat, has)[1] > 0}
+        self._place([seat for seat in seats if seat.post.task is not None])
 
-    def _place(self, seat: Seat) -> bool:
-        """Give a large task its worker, where there is room for that. Another server may have done so."""
-        with contextlib.suppress(ValueError):
-            seat.fill(ray.get_actor(seat.name, NAMESPACE))
-            return True
-        node, left = self._room(seat, self.available())
-        if left > 0:
-            seat.node = node
-            seat.fill(self._start(seat))
-        return left > 0
+    def _place(self, own: Sequence[Seat]) -> None:
+        """Give large tasks their workers, where there is room for them."""
+        for seat in [seat for seat in own if seat.late]:
+            ray.kill(seat.actor)
+            seat.empty("it is not up yet")
+        lacking: set[str] = set()
+        for seat in [seat for seat in own if seat.actor is None]:
+            with contextlib.suppress(ValueError):  # another server may have done so
+                seat.fill(ray.get_actor(seat.name, NAMESPACE))
+                continue
+            available = self.available()
+            if (node := self._room(seat, available, self.aside)) and seat.due:
+                seat.node = node
+                seat.fill(self._start(seat))
+            elif not node and (node := self._room(seat, _without(available, self.aside), ())):
+                lacking.add(node)
+        self.lacking = lacking
 
-    def _room(self, seat: Seat, available: Mapping[str, Mapping[str, float]]) -> tuple[str, int]:
-        """The node that has most room for what belongs there, and for how many."""
-        room = rooms(seat.post.size, seat.post.group, self.nodes, available, self.taken)
-        return next(iter(room.most_common(1)), ("", 0))
+    def _room(self, seat: Seat, available: Mapping[str, Mapping[str, float]], aside: Sequence[Taken]) -> str:
+        """The node that has most room for what belongs there; "": none has any."""
+        room = rooms(seat.post.size, seat.post.group, self.nodes, available, [*self.taken(but=seat), *aside])
+        node, left = next(iter(room.most_common(1)), ("", 0))
+        return node if left > 0 else ""
 
-    def _end(self, unwanted: Mapping[str, Seat]) -> None:
-        """Whoever has lost his node is heard until he is silent; whoever has lost his task is to leave."""
-        for seat in unwanted.values():
-            if not seat.worker:
+    def _end(self, unwanted: Sequence[Seat]) -> None:
+        """Whoever has lost his node is heard until he is silent; all others are to leave."""
+        there = {node["NodeID"] for node in self.nodes}
+        for seat in unwanted:
+            lost = seat.post.task is None and seat.node not in there
+            if seat.actor is None or (lost and not seat.worker):
                 self._dismiss(seat)
-            elif seat.post.task is not None and not seat.gone_at:
+            elif not lost and not seat.gone_at:
                 seat.actor.leave.remote(LEAVE_SECONDS)
                 seat.gone_at = time.monotonic() + LEAVE_SECONDS
 
@@ -284,6 +299,17 @@ class RayRunner:
             ray.wait(leaving, num_returns=len(leaving), timeout=within)
         for seat in seats:
             ray.kill(seat.actor)
+
+
+def _without(available: Mapping[str, Mapping[str, float]], aside: Sequence[Taken]) -> Mapping[str, Mapping[str, float]]:
+    """What is free at each node when these are gone, of which Ray knows some."""
+    found = {node: dict(has) for node, has in available.items()}
+    for each in aside:
+        if each.known and each.node in found:
+            has = found[each.node]
+            has["CPU"] = has.get("CPU", 0) + each.size.cu
+            has["memory"] = has.get("memory", 0) + each.size.memory_bytes
+    return found
 
 
 def pause_after(failures: int) -> float:

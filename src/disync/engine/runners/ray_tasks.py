@@ -95,12 +95,11 @@ class Helpers:
         self._give_up(seats)
         self._make_way()
         for group, free in seats.free.items():
-            if group in self._runner.lacking:
-                continue
             wanted = min(free, self._before.get(group, 0)) - self._seatless(group)
             if wanted > 0 and self._patience.setdefault(group, Patience()).over:
                 self._start(group, wanted, gently(self._rooms(group), [*self._given.values()]))
         self._before = seats.free
+        self._runner.aside = self._aside
 
     def _hear(self) -> None:
         for given in list(self._given.values()):
@@ -134,7 +133,7 @@ class Helpers:
     def _make_way(self) -> None:
         """For workers that no node has room for."""
         for given in self._given.values():
-            if given.group in self._runner.lacking and not given.leaving:
+            if given.node in self._runner.lacking and not given.leaving:
                 log.info("a helper makes way for a large task", name=given.name, group=given.group, node=given.node)
                 ray.cancel(given.result)
                 given.leaving = True
@@ -145,8 +144,12 @@ class Helpers:
 
     def _rooms(self, group: str) -> Counter[str]:
         size, runner = self._crew.size, self._runner
-        taken = [*runner.taken, *(Taken(given.node, size, given.seated) for given in self._given.values())]
-        return rooms(size, group, runner.nodes, runner.available(), taken)
+        nodes = [node for node in runner.nodes if node["NodeID"] not in runner.lacking]
+        return rooms(size, group, nodes, runner.available(), [*runner.taken(), *self._aside])
+
+    @property
+    def _aside(self) -> list[Taken]:
+        return [Taken(given.node, self._crew.size, given.seated) for given in self._given.values()]
 
     def _start(self, group: str, wanted: int, rooms: Counter[str]) -> None:
         """Each at the node that has most room."""
