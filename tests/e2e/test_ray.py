@@ -32,14 +32,71 @@ SEEDS_GROUP = "group_219193793999490"
 PASSWORD = "st0re-s3cret"
 
 
+class Seeds:
+    """The solution of GetDISyncTask's own sample, over two tables that change."""
+
+    TABLES = ("t0", "t1")
+
+    def __init__(self, stage: Stage, source: mysqld.Server, target: str) -> None:
+        self.stage, self.source, self.target = stage, source, target
+        source.run("CREATE DATABASE IF NOT EXISTS seeds")
+        for table in self.TABLES:
+            values = ",".join(f"({number},'name {number}')" for number in range(800))
+            source.run(f"CREATE TABLE seeds.{table} (id INT PRIMARY KEY, name VARCHAR(80))")
+            source.run(f"INSERT INTO seeds.{table} VALUES {values}")
+        client = servers_client(stage)
+        project = str(client("CreateProject", ProjectIdentifier="seeds", ProjectName="s")["Data"])
+        at = conninfo_to_dict(target)
+        url = f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}"
+        holo = {"jdbcUrl": url, "username": at["user"], "password": "", "tag": "public"}
+        for name, kind, content in (("mm", "mysql", source.content("seeds")), ("holo", "holo", holo)):
+            known = {"Name": name, "DataSourceType": kind, "Content": json.dumps(content), "EnvType": "1"}
+            client("CreateDataSource", ProjectId=project, Description="made by a test", **known)
+        self.solution = {"ProjectId": project, "TaskType": "DI_SOLUTION"}
+        created = client("CreateDISyncTask", TaskContent=SEED, **self.solution)["Data"]
+        self.warnings = created["Warnings"]
+        self.solution["FileId"] = str(created["FileId"])
+        for action in ("DeployDISyncTask", "StartDISyncInstance"):
+            assert self.call(action)["Data"]["Status"] == "success"
+
+    def call(self, action: str) -> dict[str, Any]:
+        return servers_client(self.stage)(action, **self.solution)
+
+    def digit(self) -> str:
+        return str(self.call("GetDISyncTask")["Data"]["SolutionDetail"]["Status"])
+
+    def message(self) -> str:
+        return f"{self.call('GetDISyncInstanceInfo')['Data'].get('Message')}\n{self.stage.told()}"
+
+    def change(self, word: str) -> None:
+        self.source.run(
+            [
+                f"UPDATE seeds.t0 SET name=CONCAT('{word} ',id) WHERE id % 7 = 0",
+                f"REPLACE INTO seeds.t1 SELECT id + 1, '{word}' FROM seeds.t0 WHERE id % 11 = 0",
+                f"DELETE FROM seeds.t1 WHERE id % 13 = {len(word) % 13}",
+            ]
+        )
+
+    def same(self) -> bool:
+        query = "SELECT id, name FROM {} ORDER BY id"
+        with psycopg.connect(self.target) as connection:
+            there = [connection.execute(query.format(table).encode()).fetchall() for table in self.TABLES]
+        return there == [[tuple(r) for r in self.source.run(query.format(f"seeds.{t}"))] for t in self.TABLES]
+
+
 class Stage:
-    """A store and a cluster of their own, and the server between them."""
+    """A store and a cluster of their own, and the server between them. While something is killed, three tasks are at
+    work: MySQL to PostgreSQL, the seed's solution, and, as long as the server that has the DataHub is there, DataHub
+    to DataHub."""
 
     def __init__(self, home: Path, store: servers.PostgreSQL, ray: Cluster, stack: ExitStack) -> None:
         self.home, self.store, self.ray, self.stack = home, store, ray, stack
         self.environment = {"DISYNC_STORE_URL": store.url.replace("postgres@", f"postgres:{PASSWORD}@"), **ray.client}
         self.service: servers.Service
         self.world: shop.World
+        self.seeds: Seeds
+        self.numbers: test_crash.World | None = None
+        self.published = 0
         self.strikes = 0
 
     def serve(self, datahub: bool = False) -> None:
@@ -77,8 +134,8 @@ class Stage:
     def recovering(self, what: str) -> Iterator[None]:
         """Rows change all the while; at the end both sides are equal, and one more change has come through."""
         self.strikes += 1
-        source, number, seed = self.world.source, 10_000_000 + self.strikes, 10 + self.strikes
-        writer = threading.Thread(target=shop.change, args=(source, seed, 150))
+        source, number = self.world.source, 10_000_000 + self.strikes
+        writer = threading.Thread(target=self._change)
         writer.start()
         began = time.monotonic()
         yield
@@ -88,6 +145,25 @@ class Stage:
         writer.join()
         until(lambda: self.world.rows() == self.world.truth(), self.told)
         print(f"\n{what}: a change comes through {seconds:.1f} s after it")
+
+    def publish(self, records: int) -> None:
+        if self.numbers is not None:
+            self.numbers.publish(self.published, self.published + records)
+            self.published += records
+
+    def _change(self) -> None:
+        for part in range(3):
+            self.publish(300)
+            self.seeds.change(f"strike {self.strikes}.{part}")
+            shop.change(self.world.source, 10 + 3 * self.strikes + part, 50)
+
+    def all_equal(self) -> None:
+        """What the other tasks have brought."""
+        until(self.seeds.same, self.seeds.message, seconds=60)
+        if self.numbers is not None:
+            arrived = self.numbers.arrived
+            until(lambda: total(arrived()) == self.published, self.told, seconds=60)
+            check(self.numbers, self.published, self.strikes)
 
     def told(self) -> str:
         """What may explain why something did not come to pass."""
@@ -109,6 +185,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def target(postgres_url: str) -> Iterator[str]:
     with servers.database(postgres_url, "ray_target") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def seeds_target(postgres_url: str) -> Iterator[str]:
+    with servers.database(postgres_url, "ray_seeds_target") as url:
         yield url
 
 
@@ -149,63 +231,26 @@ def test_a_task_waits_for_the_cluster_then_for_its_group_and_runs(stage: Stage) 
     waits("Waiting for the cluster. The Ray cluster at 127.0.0.1")
     stage.ray.head(RAY_gcs_storage="rocksdb", RAY_gcs_storage_path=str(stage.ray.folder / "gcs"))
     waits("Waiting for a node of the resource group a: no node of the cluster offers rg_a")
-    world.publish(0, 3000)
+    stage.numbers = world
+    stage.publish(3000)
     stage.node("one")
     until(lambda: world.state() == "RUN", lambda: stage.service.log, seconds=60)
     until(lambda: total(world.arrived()) == 3000)
     check(world, 3000, 0)
-    assert world.task("StopDISyncInstance")["Data"]["Status"] == "success"
-    until(lambda: world.state() == "PAUSE")
 
 
 def test_the_seeds_solution_waits_for_its_group_loads_and_follows(
-    stage: Stage, source: mysqld.Server, postgres_database: str
+    stage: Stage, source: mysqld.Server, seeds_target: str
 ) -> None:
-    source.run("CREATE DATABASE IF NOT EXISTS seeds")
-    for table in ("t0", "t1"):
-        values = ",".join(f"({number},'name {number}')" for number in range(800))
-        source.run(f"CREATE TABLE seeds.{table} (id INT PRIMARY KEY, name VARCHAR(40))")
-        source.run(f"INSERT INTO seeds.{table} VALUES {values}")
-    client = servers_client(stage)
-    project = str(client("CreateProject", ProjectIdentifier="seeds", ProjectName="s")["Data"])
-    at = conninfo_to_dict(postgres_database)
-    url = f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}"
-    holo = {"jdbcUrl": url, "username": at["user"], "password": "", "tag": "public"}
-    for name, kind, content in (("mm", "mysql", source.content("seeds")), ("holo", "holo", holo)):
-        known = {"Name": name, "DataSourceType": kind, "Content": json.dumps(content), "EnvType": "1"}
-        client("CreateDataSource", ProjectId=project, Description="made by a test", **known)
-    solution = {"ProjectId": project, "TaskType": "DI_SOLUTION"}
-    created = client("CreateDISyncTask", TaskContent=SEED, **solution)["Data"]
+    seeds = stage.seeds = Seeds(stage, source, seeds_target)
     text = f"No node of the cluster offers rg_{SEEDS_GROUP}: the task waits until one does."
-    assert any(text in warning for warning in created["Warnings"]), created
-    solution["FileId"] = str(created["FileId"])
-    for action in ("DeployDISyncTask", "StartDISyncInstance"):
-        assert client(action, **solution)["Data"]["Status"] == "success"
-
-    def digit() -> str:
-        return str(client("GetDISyncTask", **solution)["Data"]["SolutionDetail"]["Status"])
-
-    def message() -> str:
-        return f"{client('GetDISyncInstanceInfo', **solution)['Data'].get('Message')}\n{stage.told()}"
-
-    until(lambda: f"no node of the cluster offers rg_{SEEDS_GROUP}" in message(), message)
-    assert digit() == "8"
+    assert any(text in warning for warning in seeds.warnings), seeds.warnings
+    until(lambda: f"no node of the cluster offers rg_{SEEDS_GROUP}" in seeds.message(), seeds.message)
+    assert seeds.digit() == "8"
     stage.node("two")
-    until(lambda: digit() == "0", message, seconds=90)
-    source.run(["UPDATE seeds.t0 SET name='changed' WHERE id % 7 = 0", "DELETE FROM seeds.t1 WHERE id % 11 = 0"])
-
-    def same() -> bool:
-        with psycopg.connect(postgres_database) as connection:
-            there = [
-                connection.execute(f"SELECT id, name FROM {t} ORDER BY id".encode()).fetchall() for t in ("t0", "t1")
-            ]
-        return there == [
-            [tuple(row) for row in source.run(f"SELECT id, name FROM seeds.{t} ORDER BY id")] for t in ("t0", "t1")
-        ]
-
-    until(same, message)
-    client("StopDISyncInstance", **solution)
-    until(lambda: digit() == "1", message)
+    until(lambda: seeds.digit() == "0", seeds.message, seconds=90)
+    seeds.change("at rest")
+    until(seeds.same, seeds.message)
 
 
 def servers_client(stage: Stage) -> Callable[..., dict[str, Any]]:
@@ -263,6 +308,7 @@ def test_an_actor_is_killed(stage: Stage) -> None:
     with stage.recovering("an actor killed"):
         before.kill()
         until(lambda: stage.moved(stage.world.file_id, before))
+    stage.all_equal()
 
 
 def test_a_frozen_actor_is_fenced_when_it_wakes(stage: Stage) -> None:
@@ -275,6 +321,7 @@ def test_a_frozen_actor_is_fenced_when_it_wakes(stage: Stage) -> None:
         with_suppressed(before.resume)
     until(lambda: not before.is_running() or stage.holder(stage.world.file_id) != before)
     assert stage.world.rows() == stage.world.truth()
+    stage.all_equal()
 
 
 def held(stage: Stage) -> psutil.Process:
@@ -306,10 +353,14 @@ def test_a_raylet_is_killed_and_its_node_comes_back(stage: Stage) -> None:
     stage.ray.nodes[name].kill()
     stage.node(name)
     until(lambda: stage.groups()["a"] == (0, 2), stage.told)
+    stage.all_equal()
 
 
 def test_the_api_server_is_killed_and_finds_the_workers_again(stage: Stage) -> None:
     before = held(stage)
+    if stage.numbers is not None:  # its DataHub is a part of the server
+        assert stage.numbers.task("StopDISyncInstance")["Data"]["Status"] == "success"
+        stage.numbers = None
     stage.service.process.send_signal(signal.SIGKILL)
     stage.service.process.wait()
     with stage.recovering("the API server killed"):
@@ -317,6 +368,7 @@ def test_the_api_server_is_killed_and_finds_the_workers_again(stage: Stage) -> N
         stage.world.service = stage.service
         stage.world.api = test_crash.Client(f"http://{stage.service.address}", *stage.service.key)
     assert stage.holder(stage.world.file_id) == before, "the worker has gone on meanwhile"
+    stage.all_equal()
 
 
 def test_the_store_is_stopped_and_started(stage: Stage) -> None:
@@ -332,6 +384,7 @@ def test_the_store_is_stopped_and_started(stage: Stage) -> None:
             until(lambda: ended() > before, seconds=60)
         finally:
             stage.store.start()
+    stage.all_equal()
 
 
 def test_the_whole_cluster_is_lost_and_built_again(stage: Stage) -> None:
@@ -343,6 +396,9 @@ def test_the_whole_cluster_is_lost_and_built_again(stage: Stage) -> None:
         stage.ray.head()
         stage.node("one")
     stage.node("two")
+    stage.all_equal()
+    stage.seeds.call("StopDISyncInstance")
+    until(lambda: stage.seeds.digit() == "1", stage.seeds.message)
 
 
 def test_no_secret_is_in_what_ray_keeps_and_writes(stage: Stage) -> None:
