@@ -26,19 +26,12 @@ configure_logging()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-LONG = ("e2e/test_ray", "exactly_once/", "e2e/")
-"""So begin the names of files that take long."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is said of one kind of server is not asked of the other one. Files of few tests that take long come first:
-    else one of two workers would be at them alone, when all the others are done."""
+    """What is said of one kind of server is not asked of the other one."""
     other = "mariadb" if mysqld.MYSQL else "mysql"
     asked = [item for item in items if item.get_closest_marker(other) is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
-    items[:] = sorted(
-        asked, key=lambda item: next((n for n, start in enumerate(LONG) if start in item.nodeid), len(LONG))
-    )
+    items[:] = asked
 
 
 @pytest.fixture(scope="session")

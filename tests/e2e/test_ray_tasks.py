@@ -34,7 +34,7 @@ class Stage:
         self.tasks = ray_tasks.Tasks(self.ray, store.url)
         for name in ("one", "two"):
             self.ray.node(name, "a")
-        until(lambda: len(self.ray.actors()) == 2, self.told, seconds=60)
+        until(lambda: len(self.ray.actors()) == 2, self.told, seconds=100)
 
     def told(self) -> str:
         return f"{self.service.log[-2000:]}\n{self.ray.log()[-3000:]}"
