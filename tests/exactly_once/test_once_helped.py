@@ -16,11 +16,8 @@ from eye import SourceEye, TargetEye
 from house import House
 from sqlalchemy import func, select
 
-from disync.engine.helper import help_out
-from disync.services.dispatch import StoreDispatch
 from disync.store import instances
 from disync.store.schema import lent, seat
-from disync.store.shares import Share
 from waiting import until
 
 TABLES = 32
@@ -119,12 +116,6 @@ class Load:
         with self.house.services.store.read() as db:
             return int(db.execute(query.where(seat.c.worker == worker, lent.c.back == "done")).scalar_one())
 
-    def seats(self) -> int:
-        """Those that are taken."""
-        query = select(func.count()).select_from(seat).where(seat.c.file_id == self.task_id)
-        with self.house.services.store.read() as db:
-            return int(db.execute(query).scalar_one())
-
     def equal(self) -> None:
         """Stop changing, and wait until the target is what the source is."""
         self._over.set()
@@ -193,27 +184,6 @@ def test_a_helper_reads_and_ends_in_order(load: Load, crew: Crew) -> None:
     assert helper.process.wait(10) == 0
     load.equal()
     assert load.failovers() == 0
-
-
-def test_those_who_only_help_read_with_all_channels(shared: House, load: Load, crew: Crew) -> None:
-    """The run itself reads nothing any more, and ends what they have read."""
-    owner = crew()
-    until(lambda: load.owner() == owner.name)
-
-    def help_(name: str) -> None:
-        services = shared.services
-        dispatch = StoreDispatch(services.store, services.data_sources.contents, Share(devoted=True))
-        read[name] = help_out(name, dispatch.help)
-
-    read: dict[str, int] = {}
-    threads = [threading.Thread(target=help_, args=(f"helper {number}",)) for number in range(CHANNELS)]
-    for thread in threads:
-        thread.start()
-    until(lambda: load.seats() == CHANNELS)
-    load.equal()
-    for thread in threads:
-        thread.join()
-    assert len(read) == CHANNELS and min(read.values()) > 0 and load.failovers() == 0
 
 
 def test_a_helper_is_killed(load: Load, crew: Crew) -> None:
