@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from eye import SourceEye, TargetEye
@@ -30,16 +31,21 @@ CHANNELS = 4
 READ_ROWS = 20
 """Small pages, so that there is time to strike."""
 
-Crew = Callable[[], "Member"]
+Crew = Callable[..., "Member"]
 
 
 class Member:
-    """A worker process, as `disync serve` starts them."""
+    """A process: a worker, as `disync serve` starts them, or, where it is given a name, one that only helps."""
 
-    def __init__(self, house: House) -> None:
-        command = [sys.executable, "-m", "disync.worker", "--home", str(house.home), "--parent", str(os.getpid())]
-        self.process = subprocess.Popen(command)
-        self.name = f"{os.uname().nodename}-{self.process.pid}"
+    def __init__(self, house: House, devoted: str = "") -> None:
+        home = str(house.home)
+        command = [sys.executable, "-m", "disync.worker", "--home", home, "--parent", str(os.getpid())]
+        if devoted:
+            command = [sys.executable, str(Path(__file__).with_name("devoted.py")), home, devoted]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE if devoted else None)
+        if self.process.stdout is not None:
+            assert self.process.stdout.readline()
+        self.name = devoted or f"{os.uname().nodename}-{self.process.pid}"
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -116,6 +122,12 @@ class Load:
         with self.house.services.store.read() as db:
             return int(db.execute(query.where(seat.c.worker == worker, lent.c.back == "done")).scalar_one())
 
+    def seats(self) -> int:
+        """Those that are taken."""
+        query = select(func.count()).select_from(seat).where(seat.c.file_id == self.task_id)
+        with self.house.services.store.read() as db:
+            return int(db.execute(query).scalar_one())
+
     def equal(self) -> None:
         """Stop changing, and wait until the target is what the source is."""
         self._over.set()
@@ -147,8 +159,8 @@ class Load:
 def crew(shared: House) -> Iterator[Crew]:
     members: list[Member] = []
 
-    def hire() -> Member:
-        members.append(Member(shared))
+    def hire(devoted: str = "") -> Member:
+        members.append(Member(shared, devoted))
         return members[-1]
 
     yield hire
@@ -182,6 +194,23 @@ def test_a_helper_reads_and_ends_in_order(load: Load, crew: Crew) -> None:
     until(lambda: load.lent_to(helper.name) > 0)
     helper.signal(signal.SIGTERM)
     assert helper.process.wait(10) == 0
+    load.equal()
+    assert load.failovers() == 0
+
+
+def test_those_who_only_help_read_with_all_channels(load: Load, crew: Crew) -> None:
+    """The run itself reads nothing any more, and ends what they have read."""
+    helpers = [crew(f"helper {number}") for number in range(CHANNELS)]
+    owner = crew()
+    until(lambda: load.seats() == CHANNELS)
+    assert load.owner() == owner.name
+    idle = {helper.name for helper in helpers}
+
+    def all_read() -> bool:
+        idle.difference_update([name for name in idle if load.lent_to(name) > 0])
+        return not idle
+
+    until(all_read)
     load.equal()
     assert load.failovers() == 0
 
