@@ -299,7 +299,8 @@ def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: 
     with stage.recovering("the keeper of a large task's own worker killed"):
         assert held(stage) == own, "the next keeper has found it"
     begin_anew("a", 0.5)
-    until(lambda: len(stage.ray.actors()) == len(workers), stage.told, seconds=60)
+    assert held(stage).pid in workers
+    until(lambda: set(stage.ray.actors()) == workers, stage.told)
 
 
 def test_an_actor_is_killed(stage: Stage) -> None:

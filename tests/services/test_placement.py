@@ -117,6 +117,9 @@ def test_who_has_a_task_of_his_own_takes_no_other_and_others_leave_it_to_him(ser
 
     assert claims(sharing(most=0.5)) == {small}
     assert claims(sharing(only=large, most=2)) == set(), "it was made for less than is asked for now"
+    assert claims(sharing(only=large, most=8)) == set(), "or for more"
+    elsewhere = Share({"there"}, others=False, only=large, most=4)
+    assert claims(StoreDispatch(services.store, lambda *_: {}, elsewhere)) == set(), "or in another group"
     assert claims(sharing(only=large, most=4)) == {large}
     with services.store.read() as db:
         assert [row.file_id for row in instances.large(db, 0.5)] == [large, other]

@@ -91,7 +91,9 @@ def claimable(db: Connection, now_ms: int, share: Share, room: float = math.inf)
     """Tasks of this share that should run and that nobody holds, those which wait longest first. `room`: the most CUs
     of one."""
     room = min(room, share.most)
-    fits = [] if room == math.inf else [room >= _CU]
+    fits: list[ColumnElement[bool]] = [] if room == math.inf else [room >= _CU]
+    if share.only is not None:  # what has another size by now is for somebody else
+        fits.append(share.most == _CU)
     rows = db.execute(
         select(instance.c.file_id, _SERVED)
         .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)

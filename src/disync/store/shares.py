@@ -6,7 +6,7 @@ import math
 from collections.abc import Set
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from disync.store.resource_groups import DEFAULT
 from disync.store.schema import deployment, instance, resource_group
@@ -15,7 +15,7 @@ from disync.store.schema import deployment, instance, resource_group
 @dataclass(frozen=True, slots=True)
 class Share:
     """`groups`: the resource groups whose tasks it takes; "" are those that name none. `others`: and those that name
-    none, or one that is not known. `only`: this task alone, whatever its group.
+    none, or one that is not known. `only`: of these this task alone, and while it takes just `most`.
 
     `room`: how much it carries at once, and `most`: how large one task may be, in CUs. `devoted`: it only helps, and
     has a CPU for that.
@@ -35,8 +35,8 @@ ALL = Share()
 
 def served(share: Share) -> ColumnElement[bool]:
     """Of instances and their deployments: whether their tasks are such, whatever their size."""
-    if share.only is not None:
-        return instance.c.file_id == share.only
     group = func.coalesce(deployment.c.resource_group, "")
     ours: ColumnElement[bool] = group.in_(share.groups)
-    return or_(ours, group == "", group.not_in(select(resource_group.c.identifier))) if share.others else ours
+    if share.others:
+        ours = or_(ours, group == "", group.not_in(select(resource_group.c.identifier)))
+    return ours if share.only is None else and_(ours, instance.c.file_id == share.only)
