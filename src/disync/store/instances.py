@@ -93,7 +93,7 @@ def claimable(db: Connection, now_ms: int, share: Share, room: float = math.inf)
     room = min(room, share.most)
     fits: list[ColumnElement[bool]] = [] if room == math.inf else [room >= _CU]
     if share.only is not None:  # what has another size by now is for somebody else
-        fits.append(share.most == _CU)
+        fits.append(_CU == share.most)  # noqa: SIM300 - a clause, as its type says
     rows = db.execute(
         select(instance.c.file_id, _SERVED)
         .outerjoin(deployment, deployment.c.file_id == instance.c.file_id)
