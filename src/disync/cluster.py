@@ -149,7 +149,7 @@ def keep(settings: Settings, options: RayOptions, parent: int) -> None:
             return
         try:
             for worker, ending in died:
-                log.warning("worker died", name=worker, ending=ending)
+                log.warning("worker ended", name=worker, ending=ending)
                 dispatch.worker_died(worker, f"worker {worker}: {ending}")
             if time.monotonic() >= tell_at:
                 tell_at = time.monotonic() + TELL_SECONDS
