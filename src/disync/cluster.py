@@ -23,15 +23,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from disync.engine.helper import help_out
 from disync.engine.placement import Crew, Post, Size
 from disync.engine.worker import Worker
-from disync.home import configure_logging, open_home, require_clock
+from disync.home import configure_logging, is_set_up, not_set_up, open_home, require_clock
 from disync.model.errors import BadConfig, Refused, TaskError, Unreachable
+from disync.services import open_services
 from disync.services.dispatch import StoreDispatch
 from disync.services.placement import StoreBoard, most_of
 from disync.services.resource_groups import DEFAULT
 from disync.settings import Settings
 from disync.store import installation
-from disync.store.database import Store
+from disync.store.database import Store, open_store
 from disync.store.shares import Share
+from disync.store.vault import open_vault
 
 if TYPE_CHECKING:
     from disync.engine.runners.ray import RayRunner
@@ -250,12 +252,18 @@ def _dispatch(post: Post, devoted: bool = False) -> tuple[Store, StoreDispatch]:
             "This node was started without DISYNC_STORE_URL, or without the server's key file: copy that there, and "
             "name it by DISYNC_KEY_FILE."
         )
-    store, services = open_home(settings)
-    if _installation(store) != post.installation:
-        raise BadConfig("DISYNC_STORE_URL of this node leads to another store than the server's.")
-    require_clock(store)
-    with store.read() as db:
-        services.keys.check(db)
+    with contextlib.ExitStack() as stack:
+        store = open_store(settings.home, settings.store_url)
+        stack.callback(store.close)
+        if not is_set_up(store):  # a node of a newer release does not upgrade the store under the servers
+            raise not_set_up()
+        services = open_services(store, open_vault(settings.home, settings.key_file))
+        if _installation(store) != post.installation:
+            raise BadConfig("DISYNC_STORE_URL of this node leads to another store than the server's.")
+        require_clock(store)
+        with store.read() as db:
+            services.keys.check(db)
+        stack.pop_all()
     # Nobody here takes a task whose group no node offers: it waits for one.
     groups = {post.group, ""} if post.group == DEFAULT else {post.group}
     share = Share(groups, others=False, only=post.task, most=most_of(post.size), devoted=devoted)

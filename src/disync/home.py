@@ -17,7 +17,7 @@ from disync.services.dispatch import StoreDispatch
 from disync.services.resource_groups import DEFAULT
 from disync.settings import Settings
 from disync.store.database import Store, open_store
-from disync.store.migrations import migrate
+from disync.store.migrations import HEAD, migrate, revision
 from disync.store.shares import Share
 from disync.store.vault import open_vault
 
@@ -61,6 +61,24 @@ def open_home(settings: Settings) -> tuple[Store, Services]:
     store = open_store(settings.home, settings.store_url)
     migrate(store)
     return store, open_services(store, open_vault(settings.home, settings.key_file))
+
+
+def is_set_up(store: Store) -> bool:
+    """Whether a server of this release has made the store's tables what they are to be; for those who change none.
+
+    Raises BadConfig where a later release has.
+    """
+    found = revision(store)
+    if found is not None and found > HEAD:
+        raise BadConfig(f"The store is of a later release (at {found}, this is {HEAD}): upgrade this worker.")
+    return found == HEAD
+
+
+def not_set_up() -> BadConfig:
+    return BadConfig(
+        f"The store is not ready for this release (its tables are to be at {HEAD}): start `disync serve` of the same "
+        "release over it first."
+    )
 
 
 def dispatch_of(

@@ -24,12 +24,11 @@ import structlog
 from disync.command import carry_out
 from disync.engine.worker import Worker
 from disync.health import telling
-from disync.home import configure_logging, dispatch_of, open_home, require_clock
+from disync.home import configure_logging, dispatch_of, is_set_up, not_set_up, open_home, require_clock
 from disync.model.errors import BadConfig
 from disync.services import Services, open_services
 from disync.settings import Settings
 from disync.store.database import Store, open_store
-from disync.store.migrations import HEAD, revision
 from disync.store.vault import open_vault
 
 log = structlog.get_logger()
@@ -82,16 +81,11 @@ def _services(store: Store, settings: Settings, stopped: threading.Event) -> Ser
         )
     services = open_services(store, open_vault(settings.home, settings.key_file))
     waited = 0.0
-    while (found := revision(store)) != HEAD or not services.installed():
-        if found is not None and found > HEAD:
-            raise BadConfig(f"The store is of a later release (at {found}, this is {HEAD}): upgrade this worker.")
+    while not (is_set_up(store) and services.installed()):
         if waited >= SERVER_SECONDS:
-            raise BadConfig(
-                f"The store is not ready for this release (at {found}, this is {HEAD}): start `disync serve` of the "
-                "same release over it first."
-            )
+            raise not_set_up()
         if waited == 0:
-            log.warning("waiting for a server to set the store up", found=found, wanted=HEAD)
+            log.warning("waiting for a server to set the store up")
         if stopped.wait(LOOK_SECONDS):
             return None
         waited += LOOK_SECONDS
