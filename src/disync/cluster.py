@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import structlog
@@ -90,6 +91,17 @@ def require(settings: Settings, options: RayOptions, environ: Mapping[str, str] 
         )
     with contextlib.suppress(Unreachable):
         _require_guarded(options)
+    if environ.get("RAY_USE_TLS", "").lower() not in ("1", "true") and not _is_loopback(host):
+        log.warning(
+            "what the nodes of the cluster say to each other is not encrypted: set RAY_USE_TLS=1 and its certificates, "
+            "or let nobody else into their network (docs/ray.md)"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ip_address(host.strip("[]")).is_loopback
+    return host == "localhost"
 
 
 def _require_guarded(options: RayOptions) -> None:
