@@ -58,7 +58,9 @@ def test_c45_a_load_on_which_nothing_comes_any_more_is_noticed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 2)
-    database.run(TABLE, "INSERT INTO t SELECT seq, REPEAT('x', 20) FROM seq_1_to_200000")
+    # Far more than what lies in buffers on the way when the silence begins.
+    database.run("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(2000))")
+    database.run("INSERT INTO t SELECT seq, REPEAT('x', 2000) FROM seq_1_to_20000")
     with tcp_proxy.proxy(database.server.port) as proxy:
         reader = database.reader("t", port=proxy.port)
         (split,) = reader.split(1)
