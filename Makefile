@@ -14,7 +14,7 @@ demo: ## Run the main jobs on real data, compare both ends, leave the servers ru
 	$(BIN)/disync demo
 
 test: ## Run every test (ARGS="-k name -x" passes arguments on to pytest)
-	@scripts/install dev ray clients mysql
+	@scripts/install dev mysql ray clients
 	@scripts/test $(ARGS)
 
 mysql: ## Run all tests of MySQL sources on MySQL itself, not on MariaDB

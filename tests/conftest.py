@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import mysqld
 import servers
@@ -26,12 +28,27 @@ configure_logging()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def on_ray(nodeid: str) -> bool:
+    return "/test_ray" in nodeid and "/e2e/" in nodeid
+
+
+class OneCluster(LoadFileScheduling):
+    """File by file, but those on a Ray cluster one after the other: a machine of two cores has no room for two."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "ray" if on_ray(nodeid) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneCluster:
+    return OneCluster(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is said of one kind of server is not asked of the other one."""
     other = "mariadb" if mysqld.MYSQL else "mysql"
     asked = [item for item in items if item.get_closest_marker(other) is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
-    items[:] = asked
+    items[:] = sorted(asked, key=lambda item: not on_ray(item.nodeid))  # what takes longest begins first
 
 
 @pytest.fixture(scope="session")

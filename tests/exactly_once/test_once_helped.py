@@ -44,7 +44,8 @@ class Member:
             command = [sys.executable, str(Path(__file__).with_name("devoted.py")), home, devoted]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE if devoted else None)
         if self.process.stdout is not None:
-            assert self.process.stdout.readline()
+            with self.process.stdout as said:
+                assert said.readline()
         self.name = devoted or f"{os.uname().nodename}-{self.process.pid}"
 
     def signal(self, number: int) -> None:
