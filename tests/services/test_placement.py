@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 from test_dispatch import JOB, ROOT, services, state  # noqa: F401
 
-from disync.engine.placement import GIB, Large, Offer, Size
+from disync.engine.placement import GIB, Large, Offer, Size, Staff
 from disync.services import Services, resource_groups
 from disync.services.dispatch import StoreDispatch
 from disync.services.instances import State
@@ -60,16 +60,22 @@ def test_a_task_says_what_it_waits_for_until_it_need_not(services: Services, boa
     board.away("The Ray cluster at 10.0.0.1:6379 does not answer.")
     text = "Waiting for the cluster. The Ray cluster at 10.0.0.1:6379 does not answer."
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"there": ONE}, {"there"}, set())
+    board.tell({"there": ONE}, Staff({"there"}))
     text = "Waiting for a node of the resource group here: no node of the cluster offers rg_here."
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"here": ONE + ONE}, {"there"}, set())
+    board.tell({"here": ONE + ONE}, Staff({"there"}))
     text = (
         "Waiting for a worker of the resource group here: none is up yet; each takes 0.5 CPU and 2 GiB of one of the "
         "nodes that offer rg_here (2)."
     )
     assert state(services, file_id) == (State.WAIT, text)
-    board.tell({"here": ONE}, {"here"}, set())
+    board.tell({"here": ONE}, Staff(failed={"here": "BadConfig: Set it."}))
+    text = (
+        "Waiting for a worker of the resource group here: the last one did not come up, and another one is tried. "
+        "BadConfig: Set it."
+    )
+    assert state(services, file_id) == (State.WAIT, text)
+    board.tell({"here": ONE}, Staff({"here"}))
     assert state(services, file_id) == (State.WAIT, None)
 
 
@@ -77,7 +83,7 @@ def test_the_cause_of_a_failure_stays_told_where_workers_are_up(services: Servic
     file_id = of_group(services, "a", "here")
     with services.store.write() as db:
         instances.say(db, file_id, "Unreachable: nobody answers")
-    board.tell({"here": ONE}, {"here"}, set())
+    board.tell({"here": ONE}, Staff({"here"}))
     assert state(services, file_id) == (State.WAIT, "Unreachable: nobody answers")
 
 
@@ -87,13 +93,13 @@ def test_a_task_that_is_larger_than_the_workers_waits_for_one_of_its_own(
 ) -> None:
     small, large = of_group(services, "small", "here", 0.5), of_group(services, "large", "here", 4)
     assert board.large() == [Large(large, "here", Size(4))]
-    board.tell({"here": ONE + ONE}, {"here"}, set())
+    board.tell({"here": ONE + ONE}, Staff({"here"}))
     text = (
         "Waiting for a worker of its own in the resource group here: it is not up yet; for TaskParam.Cu it takes 4 CPU "
         "and 16 GiB of one of the nodes that offer rg_here (2), free at once."
     )
     assert (state(services, small), state(services, large)) == ((State.WAIT, None), (State.WAIT, text))
-    board.tell({"here": ONE + ONE}, {"here"}, {large})
+    board.tell({"here": ONE + ONE}, Staff({"here"}, {large}))
     assert state(services, large) == (State.WAIT, None)
 
 
@@ -102,7 +108,7 @@ def test_a_task_that_does_not_say_how_large_it_is_is_never_large(services: Servi
     large = of_group(services, "large", "here", 1)
     tiny = StoreBoard(services.store, Size(0.1))
     assert [each.task for each in tiny.large()] == [large]
-    tiny.tell({"here": ONE}, {"here"}, set())
+    tiny.tell({"here": ONE}, Staff({"here"}))
     assert [state(services, task)[1] for task in (silent, half)] == [None, None]
     share = Share({"here"}, others=False, most=most_of(Size(0.1)))
     assert claims(StoreDispatch(services.store, lambda *_: {}, share)) == {silent, half}
@@ -137,9 +143,9 @@ def test_groups_are_listed_as_the_cluster_has_them(services: Services, board: St
     services.resource_groups.create("kept")
     of_group(services, "a", "wanted")
     assert listed(services) == {"group_default": None, "kept": None}
-    board.tell({"here": ONE + ONE, "wanted": ONE}, set(), set())
+    board.tell({"here": ONE + ONE, "wanted": ONE}, Staff())
     assert listed(services) == {"group_default": 0, "kept": None, "here": 2, "wanted": 1}
-    board.tell({"group_default": ONE}, set(), set())
+    board.tell({"group_default": ONE}, Staff())
     assert listed(services) == {"group_default": 1, "kept": None, "wanted": 0}, "one that a task names stays in sight"
     with services.store.write() as db:
         db.execute(update(resource_group).values(seen_ms=0))
@@ -152,6 +158,6 @@ def test_a_group_that_no_node_offers_is_warned_of(services: Services, board: Sto
         return services.tasks.create(ROOT, 10000, Wanted("DI_REALTIME", JOB, name, param)).warnings
 
     assert warned("a", "here") == ["TaskParam.ResourceGroup: here is not known here; the task runs in group_default."]
-    board.tell({"there": ONE}, set(), set())
+    board.tell({"there": ONE}, Staff())
     text = "TaskParam.ResourceGroup: No node of the cluster offers rg_here: the task waits until one does."
     assert (warned("b", "here"), warned("c", "there")) == ([text], [])

@@ -18,5 +18,6 @@ def test_the_detail_is_told_whole_and_what_is_guessed_is_not() -> None:
 
 def test_without_one_the_last_line_is_told_or_the_name_of_the_error() -> None:
     assert cause(Exception("first\n  last \n\n")) == "last"
+    assert cause(Exception("Traceback\ndisync.model.errors.BadConfig: Set it.\n")) == "BadConfig: Set it."
     assert cause(ValueError()) == "ValueError"
     assert len(cause(Exception("x" * 9999))) == 500

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 GIB = 1 << 30
@@ -88,6 +88,16 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
+class Staff:
+    """Where workers are up: for what these groups have of small tasks, and for these large ones. `failed`: why the last
+    worker of a group, or of a large task, did not come up."""
+
+    groups: Set[str] = frozenset()
+    tasks: Set[int] = frozenset()
+    failed: Mapping[str | int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Seats:
     """What loads ask for whose runs have more parts than they read themselves. `free`: seats that nobody has taken, by
     resource group; `sitting`: the workers that have one."""
@@ -99,9 +109,8 @@ class Seats:
 class Board(Protocol):
     """Where it is written down who waits for what."""
 
-    def tell(self, offers: Mapping[str, Offer], staffed: Set[str], own: Set[int]) -> None:
-        """What there is by resource group, in which groups workers are up, and which large tasks have theirs. The
-        others wait, and now say for what."""
+    def tell(self, offers: Mapping[str, Offer], staff: Staff) -> None:
+        """What there is by resource group, and where workers are up. The tasks of others wait, and now say for what."""
 
     def large(self) -> Sequence[Large]:
         """Those that should run, or still do."""

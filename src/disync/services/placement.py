@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from disync.engine.placement import Large, Offer, Seats, Size
+from disync.engine.placement import Large, Offer, Seats, Size, Staff
 from disync.services.clock import now_ms
 from disync.store import instances, lending, resource_groups
 from disync.store.database import Store
@@ -32,7 +32,7 @@ class StoreBoard:
         self._told: Mapping[str, Offer] = {}
         self._told_ms = 0
 
-    def tell(self, offers: Mapping[str, Offer], staffed: Set[str], own: Set[int]) -> None:
+    def tell(self, offers: Mapping[str, Offer], staff: Staff) -> None:
         if offers != self._told or now_ms() - self._told_ms >= TELL_MS:
             with self._store.write() as db:
                 self._store.alone(db, "resource groups")
@@ -41,8 +41,10 @@ class StoreBoard:
 
         def reason(row: Any) -> str | None:
             large = row.cu > self._most
-            up = row.file_id in own if large else row.group in staffed
-            return None if up else self._reason(row.group, offers, Size(row.cu) if large else None)
+            if row.file_id in staff.tasks if large else row.group in staff.groups:
+                return None
+            failed = staff.failed.get(row.file_id if large else row.group)
+            return self._reason(row.group, offers, Size(row.cu) if large else None, failed)
 
         self._say(reason)
 
@@ -57,16 +59,18 @@ class StoreBoard:
         with self._store.read() as db:
             return Seats(lending.free(db, now_ms()), lending.sitting(db))
 
-    def _reason(self, group: str, offers: Mapping[str, Offer], large: Size | None) -> str:
-        """`large`: of a task that has a worker of its own."""
+    def _reason(self, group: str, offers: Mapping[str, Offer], large: Size | None, failed: str | None) -> str:
+        """`large`: of a task that has a worker of its own. `failed`: why the last worker did not come up."""
         if group not in offers:
             return f"{WAITS}a node of the resource group {group}: no node of the cluster offers rg_{group}."
+        whom = "of the resource group" if large is None else "of its own in the resource group"
+        for_whom = f"{WAITS}a worker {whom} {group}"
+        if failed is not None:
+            return f"{for_whom}: the last one did not come up, and another one is tried. {failed}"
         room = f"of one of the nodes that offer rg_{group} ({offers[group].nodes})"
         if large is not None:
-            worker = f"a worker of its own in the resource group {group}"
-            return f"{WAITS}{worker}: it is not up yet; for TaskParam.Cu it takes {large} {room}, free at once."
-        room = f"each takes {self._size} {room}"
-        return f"{WAITS}a worker of the resource group {group}: none is up yet; {room}."
+            return f"{for_whom}: it is not up yet; for TaskParam.Cu it takes {large} {room}, free at once."
+        return f"{for_whom}: none is up yet; each takes {self._size} {room}."
 
     def _say(self, reason_of: Callable[[Any], str | None]) -> None:
         """The message of every task that waits; one that is not ours stays until there is another reason."""

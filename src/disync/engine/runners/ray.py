@@ -24,7 +24,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from disync.engine.placement import Board, Crew, Large, Offer, Post, Size
+from disync.engine.placement import Board, Crew, Large, Offer, Post, Size, Staff
 from disync.engine.runners.ray_door import NAMESPACE, cause
 from disync.engine.runners.ray_nodes import Taken, offers, rooms
 from disync.model.errors import Unreachable
@@ -74,7 +74,8 @@ class Host:
 @dataclass(slots=True)
 class Seat:
     """A place for one actor. `node`: where that is, or is to be; "": it is not known. `asked`: the greeting that is
-    under way. `silent_at`: since when none was answered. `gone_at`: it was told to leave, and is ended then."""
+    under way. `silent_at`: since when none was answered. `gone_at`: it was told to leave, and is ended then.
+    `failed`: why the last one did not come up."""
 
     name: str
     post: Post
@@ -87,6 +88,7 @@ class Seat:
     silent_at: float = 0.0
     gone_at: float = 0.0
     failures: int = 0
+    failed: str = ""
     again_at: float = 0.0
 
     def fill(self, actor: Any) -> None:
@@ -107,6 +109,7 @@ class Seat:
         self.again_at = time.monotonic() + pause_after(max(0, self.failures - 1))
         told = (self.worker, ending) if self.worker else None
         if told is None:
+            self.failed = ending
             log.warning("a worker cannot be started", group=self.post.group, task=self.post.task, cause=ending)
         self.fill(None)
         return told
@@ -172,8 +175,9 @@ class RayRunner:
     def tell(self) -> None:
         """Have it written down what there is, and where workers are up; and hear which tasks are large."""
         up = [seat.post for seat in self._seats.values() if seat.worker]
-        staffed = {post.group for post in up if post.task is None}
-        self._board.tell(self._offers, staffed, {post.task for post in up if post.task is not None})
+        failed = {seat.post.task or seat.post.group: seat.failed for seat in self._seats.values() if seat.failed}
+        tasks = {post.task for post in up if post.task is not None}
+        self._board.tell(self._offers, Staff({post.group for post in up if post.task is None}, tasks, failed))
         self._large = self._board.large()
 
     def available(self) -> Mapping[str, Mapping[str, float]]:
@@ -200,7 +204,7 @@ class RayRunner:
         """Give large tasks their workers, where there is room for them."""
         for seat in [seat for seat in own if seat.late]:
             ray.kill(seat.actor)
-            seat.empty("it is not up yet")
+            seat.empty(f"It was not up after {PLACED_SECONDS:.0f} s.")
         lacking: set[str] = set()
         for seat in [seat for seat in own if seat.actor is None]:
             with contextlib.suppress(ValueError):  # another server may have done so
@@ -284,7 +288,7 @@ class RayRunner:
             return "it was told to leave" if seat.gone_at else "its worker has ended"
         if not seat.worker:
             log.info("worker started", name=worker, group=seat.post.group, task=seat.post.task)
-        seat.worker, seat.silent_at, seat.failures = worker, 0.0, 0
+        seat.worker, seat.silent_at, seat.failures, seat.failed = worker, 0.0, 0, ""
         return None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import ray
@@ -10,6 +11,7 @@ from ray.exceptions import AuthenticationError, RaySystemError
 from disync.model.errors import BadConfig, Unreachable
 
 NAMESPACE = "disync"
+OURS = re.compile(r"^disync\.model\.errors\.")
 PROBE_SECONDS = 10.0
 
 
@@ -38,12 +40,13 @@ def _probe(address: str) -> str:
 
 
 def cause(error: Exception) -> str:
-    """What Ray says of the process that ended, without what it guesses of the reasons; else its last line."""
+    """What Ray says of the process that ended, without what it guesses of the reasons; else its last line, in which an
+    error of ours has its short name."""
     text = str(error)
     _, _, detail = text.partition("Worker exit detail:")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(detail.split()).partition(" There are some potential root causes")[0]
-    return (told or (lines or [type(error).__name__])[-1])[:500]
+    return (told or OURS.sub("", (lines or [type(error).__name__])[-1]))[:500]
 
 
 def _first(error: Exception) -> str:
