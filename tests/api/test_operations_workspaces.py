@@ -17,9 +17,11 @@ from operating import (
     task,
 )
 
+from disync.engine.placement import GIB, Offer, Size, Staff
 from disync.model.errors import ForbiddenAccess, ParamInvalid, Refused
 from disync.services import Services
 from disync.services.access import Caller, Role
+from disync.services.placement import StoreBoard
 
 
 def test_files_are_found_by_whatever_is_known_of_them(services: Services, root: Caller, call: Call) -> None:
@@ -160,6 +162,18 @@ def test_the_default_resource_group_is_there(call: Call) -> None:
     assert call("ListResourceGroups", ResourceGroupType=4, Keyword="DEFAULT")["Data"] == groups
     assert call("ListResourceGroups", ResourceGroupType=2)["Data"] == []
     assert call("ListResourceGroups", BizExtKey="single")["Data"] == []
+
+
+def test_resource_groups_are_listed_as_a_cluster_has_them(call: Call, services: Services) -> None:
+    board = StoreBoard(services.store, Size())
+    board.tell({"group_cdc": Offer(("a", "b"), 8, 32 * GIB)}, Staff())
+    default, cdc = call("ListResourceGroups")["Data"]
+    assert (default["Identifier"], default["Status"]) == ("group_default", 1), "STOP: no node offers it"
+    assert (cdc["Identifier"], cdc["Status"]) == ("group_cdc", 0)
+    assert cdc["Specs"] == {"Nodes": 2, "Cpus": 8.0, "MemoryBytes": 32 * GIB}
+    board.tell({"group_default": Offer(("a",), 4, GIB)}, Staff())
+    (default,) = call("ListResourceGroups")["Data"]
+    assert (default["Status"], default["Specs"]["Nodes"]) == (0, 1)
 
 
 def test_resource_groups_have_tags_and_are_found_by_them(call: Call, services: Services, root: Caller) -> None:
