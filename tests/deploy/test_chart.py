@@ -52,7 +52,13 @@ def test_pods_may_do_nothing_that_they_need_not(documents: list[Document]) -> No
             assert not container["image"].endswith((":latest", ":"))
         for container in spec["containers"]:
             mounted = {mount["name"] for mount in container["volumeMounts"]}
-            assert mounted == {volume["name"] for volume in spec["volumes"]} - {"ray-authority"}
+            unseen = {"home", "key"} if _is_sidecar(container) else set()
+            assert mounted == {volume["name"] for volume in spec["volumes"]} - {"ray-authority"} - unseen
+
+
+def _is_sidecar(container: Document) -> bool:
+    """Whether it is the node of Ray beside the server, on which nothing of ours runs."""
+    return bool(container["name"] == "ray")
 
 
 def test_what_is_secret_comes_from_secrets_that_are_there(documents: list[Document]) -> None:
@@ -61,7 +67,7 @@ def test_what_is_secret_comes_from_secrets_that_are_there(documents: list[Docume
         for container in template["spec"]["containers"]:
             given = {variable["name"]: variable for variable in container["env"]}
             secret = {name for name in given if re.search("URL|TOKEN|ACCESS_KEY", name)}
-            assert "DISYNC_STORE_URL" in secret
+            assert ("DISYNC_STORE_URL" in secret) is not _is_sidecar(container)
             assert all("secretKeyRef" in given[name]["valueFrom"] for name in secret)
         (key,) = [volume for volume in template["spec"]["volumes"] if volume["name"] == "key"]
         assert key["secret"]["secretName"] == "the-key" and key["secret"]["defaultMode"] == 0o440
@@ -144,17 +150,17 @@ def test_on_ray_every_node_asks_for_a_token_and_one_server_keeps_the_workers_up(
     documents = rendered("ray")
     (deployment,) = of_kind(documents, "Deployment")
     assert deployment["spec"]["replicas"] == 1
-    for _, template in pods(documents):
-        given = {one["name"]: one for one in template["spec"]["containers"][0]["env"]}
+    for container in (one for _, template in pods(documents) for one in template["spec"]["containers"]):
+        given = {one["name"]: one for one in container["env"]}
         assert given["RAY_AUTH_MODE"]["value"] == "token" and given["RAY_USAGE_STATS_ENABLED"]["value"] == "0"
         assert given["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "the-token", "key": "token"}
-    script = deployment["spec"]["template"]["spec"]["containers"][0]["args"][0]
-    join, serve = script.strip().splitlines()
-    words = serve.removeprefix("exec disync serve ").split()
-    params = cli.commands["serve"].make_context("serve", words).params
+    server, beside = deployment["spec"]["template"]["spec"]["containers"]
+    params = cli.commands["serve"].make_context("serve", server["args"][1:]).params
     assert params["runner"] == "ray" and params["ray_address"] == "prod-disync-ray-head-svc:6379"
     assert (params["workers"], params["worker_cu"]) == (2, 0.5)
-    assert f"ray start --address={params['ray_address']} --num-cpus=0" in join
+    assert f"ray start --address={params['ray_address']} --num-cpus=0" in beside["args"][0]
+    assert deployment["spec"]["template"]["spec"]["shareProcessNamespace"] is True  # else Ray finds no node beside it
+    assert beside["image"] == server["image"] and beside["resources"]["limits"]["memory"] == "512Mi"
     (cluster,) = of_kind(documents, "RayCluster")
     head, (workers,) = cluster["spec"]["headGroupSpec"], cluster["spec"]["workerGroupSpecs"]
     assert head["rayStartParams"] == {"num-cpus": "0", "dashboard-host": "127.0.0.1"}
@@ -172,15 +178,15 @@ def test_each_pod_of_ray_makes_its_own_certificate_and_only_there_is_the_authori
     names: list[str] = []
     for _, template in pods(rendered("tls")):
         spec = template["spec"]
-        (making,), (container,) = spec["initContainers"], spec["containers"]
-        given = {one["name"]: one.get("value") for one in container["env"]}
-        assert tls.items() <= given.items()
+        (making,), (container, *_) = spec["initContainers"], spec["containers"]
+        for one in spec["containers"]:
+            assert tls.items() <= {given["name"]: given.get("value") for given in one["env"]}.items()
+            assert {"name": "ray-tls", "mountPath": "/etc/ray-tls", "readOnly": True} in one["volumeMounts"]
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         assert volumes["ray-tls"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
         authority = volumes["ray-authority"]["secret"]
         assert authority["secretName"] == "the-authority" and authority["defaultMode"] == 0o440
         assert [item["key"] for item in authority["items"]] == ["tls.crt", "tls.key"]
-        assert {"name": "ray-tls", "mountPath": "/etc/ray-tls", "readOnly": True} in container["volumeMounts"]
         assert {mount["name"]: mount.get("readOnly", False) for mount in making["volumeMounts"]} == {
             "ray-authority": True,
             "ray-tls": False,
