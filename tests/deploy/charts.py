@@ -44,13 +44,30 @@ FULL = SECRETS | {
     ],
     "networkPolicy": {"from": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}], "dns": []},
 }
+GROUPS = SECRETS | {
+    "ray": RAY["ray"]
+    | {
+        "groups": [
+            {"group": "group_default", "replicas": 2},
+            {
+                "group": "S_res_group_280749521950784_1602767279794",
+                "replicas": 1,
+                "podLabels": {"team": "far"},
+                "podAnnotations": {"cost": "far"},
+                "env": [{"name": "TZ", "value": "Asia/Shanghai"}],
+                "nodeSelector": {"zone": "far"},
+                "data": [{"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}],
+            },
+        ]
+    }
+}
 BARE = SECRETS | {
     "networkPolicy": {"enabled": False},
     "podDisruptionBudget": {"enabled": False},
     "serviceAccount": {"create": False},
     "workers": [],
 }
-SETS = {"secrets": SECRETS, "full": FULL, "bare": BARE, "ray": RAY, "tls": TLS}
+SETS = {"secrets": SECRETS, "full": FULL, "bare": BARE, "ray": RAY, "tls": TLS, "groups": GROUPS}
 
 
 def tool(command: str, *words: str, given: object = None) -> Any:

@@ -29,11 +29,11 @@ def test_kubernetes_knows_every_member() -> None:
     """Of a RayCluster, which Kubernetes does not know, its pods."""
     found = [one for name in SETS for one in rendered(name) if one["kind"] != "RayCluster"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "of-ray"}}
-    for of_ray in ("ray", "tls"):
+    for of_ray in ("ray", "tls", "groups"):
         found += [
             pod | {"spec": template["spec"]} for name, template in pods(rendered(of_ray)) if name.endswith("-ray")
         ]
-    assert Counter(one["kind"] for one in found)["Pod"] == 4 and len(found) > 20
+    assert Counter(one["kind"] for one in found)["Pod"] == 7 and len(found) > 20
     assert tool("validate", *KUBERNETES, given=found) == []
 
 
@@ -138,6 +138,24 @@ def test_nothing_reaches_a_worker_and_link_local_addresses_are_out_of_reach() ->
     assert blocks and all("169.254.0.0/16" in one["except"] for one in blocks if one["cidr"] == "0.0.0.0/0")
     far = [p for p in of_kind(rendered("full"), "NetworkPolicy") if "-worker-g" in p["metadata"]["name"]]
     assert any({"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]} in policy["spec"]["egress"] for policy in far)
+
+
+def test_a_group_on_ray_reaches_its_own_data_and_the_head_none() -> None:
+    documents = rendered("groups")
+    egress = {
+        policy["metadata"]["name"].removeprefix("prod-disync-"): policy["spec"]["egress"]
+        for policy in of_kind(documents, "NetworkPolicy")
+    }
+    (far,) = egress.keys() - {"api", "ray", "ray-group-default"}
+    own = {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}
+    store = {"ports": [{"port": 5432, "protocol": "TCP"}]}
+    assert own in egress[far] and store in egress[far]
+    everything = [rule for rule in egress["ray-group-default"] if "ipBlock" in str(rule)]
+    assert own not in everything and len(everything) == 1 and everything[0] not in egress[far]
+    assert "ipBlock" not in str(egress["ray"]) and store not in egress["ray"]
+    template = {dict(one["metadata"]["labels"]).get("team"): one for _, one in pods(documents)}["far"]
+    assert template["metadata"]["annotations"] == {"cost": "far"}
+    assert {"name": "TZ", "value": "Asia/Shanghai"} in template["spec"]["containers"][0]["env"]
 
 
 def test_the_console_takes_the_names_that_it_is_reached_by() -> None:
