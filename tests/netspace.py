@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 NETWORK = "10.211.0"
 HUB = f"{NETWORK}.1"
 CLONE_NEWNET = 0x40000000
+LISTENS = "0A"
+"""As the kernel writes the state of a socket."""
 OWN_FILES = Path("/etc/netns")
 """What is here in a folder of a namespace's name, its processes find in /etc."""
 
@@ -37,6 +40,22 @@ class Place:
 
     def mend(self) -> None:
         _ip("-n", self.hub, "link", "set", self.port, "up")
+
+
+def listening(pid: int) -> set[tuple[IPv4Address | IPv6Address, int]]:
+    """At which addresses and ports a process takes connections, in whichever namespace it is: psutil looks in ours."""
+    sockets, found = set(), set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            sockets.add(os.readlink(each))
+    for kind in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == LISTENS and f"socket:[{words[9]}]" in sockets:
+                host, port = words[1].split(":")
+                parts = [bytes.fromhex(host[start : start + 8])[::-1] for start in range(0, len(host), 8)]
+                found.add((ip_address(b"".join(parts)), int(port, 16)))
+    return found
 
 
 def _ip(*words: str) -> None:

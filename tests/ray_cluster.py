@@ -166,6 +166,11 @@ class Cluster:
         files = sorted(self.folder.glob("*/session_latest/logs/worker-*.err"))
         return "".join(path.read_text(errors="replace") for path in files)
 
+    def log_of(self, pid: int) -> str:
+        """What the worker in this process has written."""
+        files = self.folder.glob(f"*/session_latest/logs/worker-*-{pid}.err")
+        return "".join(path.read_text(errors="replace") for path in files)
+
     def stop(self) -> None:
         for node in self.nodes.values():
             node.process.send_signal(signal.SIGKILL)

@@ -114,6 +114,18 @@ def disync(home: Path, *options: str, datahub: bool = True, **environment: str) 
         stop(process)
 
 
+@contextmanager
+def datahub(home: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """`disync datahub` on a free port, for the same access key: its URL. No part of any `disync serve`."""
+    command = [sys.executable, "-m", "disync", "datahub", "--host", host, "--port", "0", "--home", str(home)]
+    keys = {"DISYNC_ACCESS_KEY_ID": ROOT_KEY[0], "DISYNC_ACCESS_KEY_SECRET": ROOT_KEY[1]}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment(**keys))
+    try:
+        yield Lines(process).after(["datahub listening on "], START_SECONDS)["datahub listening on "]
+    finally:
+        stop(process)
+
+
 @dataclass(frozen=True, slots=True)
 class Station:
     """A running `disync worker`. `name`: under which it holds runs. `health`: HOST:PORT."""

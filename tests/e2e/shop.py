@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from functools import partial
+from itertools import count, islice
 from typing import Any
 
 import psycopg
@@ -135,11 +137,15 @@ def stock(source: mysqld.Server, rows: int = ROWS) -> None:
 
 
 def change(source: mysqld.Server, seed: int, rounds: int) -> None:
-    """Random inserts, updates, deletes and key updates, several to a transaction."""
+    """So many random transactions."""
+    for statements in islice(changes(seed), rounds):
+        source.run(statements)
+
+
+def changes(seed: int) -> Iterator[list[str]]:
+    """Random inserts, updates, deletes and key updates without end, several to a transaction."""
     random_ = random.Random(seed)
-    top = ROWS * (1 + seed)
-    for _ in range(rounds):
-        top += 10
+    for top in count(ROWS * (1 + seed) + 10, 10):
         some = random_.randrange(top)
         statements = [
             f"INSERT IGNORE INTO shop.orders (id, name, amount, note) VALUES ({top},'new {top}',1.50,'说明\\t\\n\\\\')",
@@ -147,4 +153,4 @@ def change(source: mysqld.Server, seed: int, rounds: int) -> None:
             f"DELETE FROM shop.orders WHERE id={random_.randrange(top)}",
             f"UPDATE IGNORE shop.orders SET id=id+1 WHERE id={random_.randrange(top)}",
         ]
-        source.run(["BEGIN", *random_.sample(statements, k=random_.randint(1, 4)), "COMMIT"])
+        yield ["BEGIN", *random_.sample(statements, k=random_.randint(1, 4)), "COMMIT"]

@@ -7,101 +7,42 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 import shop
-import test_crash
-from psycopg.conninfo import conninfo_to_dict
-from test_crash import check, total
+from ray_jobs import SEEDS_GROUP, Jobs, Numbers, Seeds, client
 
 import mysqld
 import servers
 from ray_cluster import TOKEN, Cluster, cluster
 from waiting import until
 
-SEED = (Path(__file__).parents[1] / "golden" / "seed-process-content.json").read_text().rstrip("\n")
-SEEDS_GROUP = "group_219193793999490"
 PASSWORD = "st0re-s3cret"
-
-
-class Seeds:
-    """The solution of GetDISyncTask's own sample, over two tables that change."""
-
-    TABLES = ("t0", "t1")
-
-    def __init__(self, stage: Stage, source: mysqld.Server, target: str) -> None:
-        self.stage, self.source, self.target = stage, source, target
-        source.run("CREATE DATABASE IF NOT EXISTS seeds")
-        for table in self.TABLES:
-            values = ",".join(f"({number},'name {number}')" for number in range(800))
-            source.run(f"CREATE TABLE seeds.{table} (id INT PRIMARY KEY, name VARCHAR(80))")
-            source.run(f"INSERT INTO seeds.{table} VALUES {values}")
-        client = servers_client(stage)
-        project = str(client("CreateProject", ProjectIdentifier="seeds", ProjectName="s")["Data"])
-        at = conninfo_to_dict(target)
-        url = f"jdbc:postgresql://{at['host']}:{at['port']}/{at['dbname']}"
-        holo = {"jdbcUrl": url, "username": at["user"], "password": "", "tag": "public"}
-        for name, kind, content in (("mm", "mysql", source.content("seeds")), ("holo", "holo", holo)):
-            known = {"Name": name, "DataSourceType": kind, "Content": json.dumps(content), "EnvType": "1"}
-            client("CreateDataSource", ProjectId=project, Description="made by a test", **known)
-        self.solution = {"ProjectId": project, "TaskType": "DI_SOLUTION"}
-        created = client("CreateDISyncTask", TaskContent=SEED, **self.solution)["Data"]
-        self.warnings = created["Warnings"]
-        self.solution["FileId"] = str(created["FileId"])
-        for action in ("DeployDISyncTask", "StartDISyncInstance"):
-            assert self.call(action)["Data"]["Status"] == "success"
-
-    def call(self, action: str) -> dict[str, Any]:
-        return servers_client(self.stage)(action, **self.solution)
-
-    def digit(self) -> str:
-        return str(self.call("GetDISyncTask")["Data"]["SolutionDetail"]["Status"])
-
-    def message(self) -> str:
-        return f"{self.call('GetDISyncInstanceInfo')['Data'].get('Message')}\n{self.stage.told()}"
-
-    def change(self, word: str) -> None:
-        self.source.run(
-            [
-                f"UPDATE seeds.t0 SET name=CONCAT('{word} ',id) WHERE id % 7 = 0",
-                f"REPLACE INTO seeds.t1 SELECT id + 1, '{word}' FROM seeds.t0 WHERE id % 11 = 0",
-                f"DELETE FROM seeds.t1 WHERE id % 13 = {len(word) % 13}",
-            ]
-        )
-
-    def same(self) -> bool:
-        query = "SELECT id, name FROM {} ORDER BY id"
-        with psycopg.connect(self.target) as connection:
-            there = [connection.execute(query.format(table).encode()).fetchall() for table in self.TABLES]
-        return there == [[tuple(r) for r in self.source.run(query.format(f"seeds.{t}"))] for t in self.TABLES]
+PUBLISHED = 3000
+"""Records, before anything is killed."""
 
 
 class Stage:
-    """A store and a cluster of their own, and the server between them. While something is killed, three tasks are at
-    work: MySQL to PostgreSQL, the seed's solution, and, as long as the server that has the DataHub is there, DataHub
-    to DataHub."""
+    """A store, a DataHub and a cluster of their own, and the server between them."""
 
     def __init__(self, home: Path, store: servers.PostgreSQL, ray: Cluster, stack: ExitStack) -> None:
         self.home, self.store, self.ray, self.stack = home, store, ray, stack
         self.environment = {"DISYNC_STORE_URL": store.url.replace("postgres@", f"postgres:{PASSWORD}@"), **ray.client}
+        self.hub = stack.enter_context(servers.datahub(home / "hub"))
         self.service: servers.Service
-        self.world: shop.World
+        self.numbers: Numbers
         self.seeds: Seeds
-        self.numbers: test_crash.World | None = None
-        self.published = 0
-        self.strikes = 0
+        self.world: shop.World
+        self.jobs: Jobs
 
-    def serve(self, datahub: bool = False) -> None:
+    def serve(self) -> None:
         where = ("--runner", "ray", "--ray-address", self.ray.address, "--workers", "1")
-        self.service = self.stack.enter_context(servers.disync(self.home, *where, datahub=datahub, **self.environment))
+        self.service = self.stack.enter_context(servers.disync(self.home, *where, datahub=False, **self.environment))
 
     def node(self, name: str) -> None:
         self.ray.node(name, *(("a", "group_default") if name == "one" else ("a", SEEDS_GROUP)))
@@ -116,54 +57,22 @@ class Stage:
 
     def groups(self) -> dict[str, tuple[int, int]]:
         """What ListResourceGroups tells: (status, nodes) of each."""
-        found = servers_client(self)("ListResourceGroups")["Data"]
+        found = client(self.service)("ListResourceGroups")["Data"]
         return {one["Identifier"]: (one["Status"], one.get("Specs", {}).get("Nodes", 0)) for one in found}
 
-    def holder(self, file_id: str) -> psutil.Process | None:
-        """The process of the worker that has the task."""
+    def run(self) -> tuple[psutil.Process | None, int]:
+        """The process of the worker that has the orders, and under which epoch."""
+        query = "SELECT worker, epoch FROM instance WHERE file_id = %s"
         with psycopg.connect(self.store.url) as connection:
-            row = connection.execute("SELECT worker FROM instance WHERE file_id = %s", (int(file_id),)).fetchone()
-        pid = int(row[0].split("-")[-2]) if row is not None and row[0] is not None else 0
-        return self.ray.actors().get(pid)
+            [(worker, epoch)] = connection.execute(query, (int(self.world.file_id),)).fetchall()
+        return self.ray.actors().get(int(worker.split("-")[-2]) if worker is not None else 0), epoch
 
-    def moved(self, file_id: str, before: psutil.Process) -> bool:
-        now = self.holder(file_id)
+    def holder(self) -> psutil.Process | None:
+        return self.run()[0]
+
+    def moved(self, before: psutil.Process) -> bool:
+        now = self.holder()
         return now is not None and now.pid != before.pid
-
-    @contextmanager
-    def recovering(self, what: str) -> Iterator[None]:
-        """Rows change all the while; at the end both sides are equal, and one more change has come through."""
-        self.strikes += 1
-        source, number = self.world.source, 10_000_000 + self.strikes
-        writer = threading.Thread(target=self._change)
-        writer.start()
-        began = time.monotonic()
-        yield
-        source.run(f"INSERT INTO shop.orders VALUES ({number},'the last one',1,NULL)")
-        until(lambda: self.world.select(f"SELECT id FROM orders WHERE id={number}") != [], self.told, seconds=90)
-        seconds = time.monotonic() - began
-        writer.join()
-        until(lambda: self.world.rows() == self.world.truth(), self.told)
-        print(f"\n{what}: a change comes through {seconds:.1f} s after it")
-
-    def publish(self, records: int) -> None:
-        if self.numbers is not None:
-            self.numbers.publish(self.published, self.published + records)
-            self.published += records
-
-    def _change(self) -> None:
-        for part in range(3):
-            self.publish(300)
-            self.seeds.change(f"strike {self.strikes}.{part}")
-            shop.change(self.world.source, 10 + 3 * self.strikes + part, 50)
-
-    def all_equal(self) -> None:
-        """What the other tasks have brought."""
-        until(self.seeds.same, self.seeds.message, seconds=60)
-        if self.numbers is not None:
-            arrived = self.numbers.arrived
-            until(lambda: total(arrived()) == self.published, self.told, seconds=60)
-            check(self.numbers, self.published, self.strikes)
 
     def told(self) -> str:
         """What may explain why something did not come to pass."""
@@ -174,11 +83,12 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("home")
     with ExitStack() as stack:
-        store = stack.enter_context(servers.postgres_server())
+        # What it has said to have committed must be there when it has been killed.
+        store = stack.enter_context(servers.postgres_server(synchronous_commit="on"))
         environment = {"DISYNC_STORE_URL": store.url.replace("postgres@", f"postgres:{PASSWORD}@")}
         ray = stack.enter_context(cluster(DISYNC_KEY_FILE=str(home / "key"), **environment))
         made = Stage(home, store, ray, stack)
-        made.serve(datahub=True)
+        made.serve()
         yield made
 
 
@@ -222,7 +132,8 @@ def test_a_cluster_that_takes_anybody_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_task_waits_for_the_cluster_then_for_its_group_and_runs(stage: Stage) -> None:
-    world = test_crash.World(stage.service, "numbers", group="a")
+    stage.numbers = Numbers(stage.service, stage.hub, stage.store.url, "a")
+    world = stage.numbers.world
 
     def waits(text: str) -> None:
         until(lambda: text in str(world.task("GetDISyncInstanceInfo")["Data"]["Message"]), lambda: stage.service.log)
@@ -231,31 +142,25 @@ def test_a_task_waits_for_the_cluster_then_for_its_group_and_runs(stage: Stage) 
     waits("Waiting for the cluster. The Ray cluster at 127.0.0.1")
     stage.ray.head(RAY_gcs_storage="rocksdb", RAY_gcs_storage_path=str(stage.ray.folder / "gcs"))
     waits("Waiting for a node of the resource group a: no node of the cluster offers rg_a")
-    stage.numbers = world
-    stage.publish(3000)
+    world.publish(0, PUBLISHED)
     stage.node("one")
     until(lambda: world.state() == "RUN", lambda: stage.service.log, seconds=60)
-    until(lambda: total(world.arrived()) == 3000)
-    check(world, 3000, 0)
+    until(lambda: len(stage.numbers.arrived()) == PUBLISHED)
+    stage.numbers.require(PUBLISHED, 0)
 
 
 def test_the_seeds_solution_waits_for_its_group_loads_and_follows(
     stage: Stage, source: mysqld.Server, seeds_target: str
 ) -> None:
-    seeds = stage.seeds = Seeds(stage, source, seeds_target)
+    seeds = stage.seeds = Seeds(stage.service, source, seeds_target)
     text = f"No node of the cluster offers rg_{SEEDS_GROUP}: the task waits until one does."
     assert any(text in warning for warning in seeds.warnings), seeds.warnings
     until(lambda: f"no node of the cluster offers rg_{SEEDS_GROUP}" in seeds.message(), seeds.message)
     assert seeds.digit() == "8"
     stage.node("two")
     until(lambda: seeds.digit() == "0", seeds.message, seconds=90)
-    seeds.change("at rest")
+    source.run("UPDATE seeds.t0 SET name='at rest' WHERE id % 7 = 0")
     until(seeds.same, seeds.message)
-
-
-def servers_client(stage: Stage) -> Callable[..., dict[str, Any]]:
-    api = test_crash.Client(f"http://{stage.service.address}", *stage.service.key)
-    return lambda action, **parameters: api.call(test_crash.SPEC.operations[action], parameters)
 
 
 def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mysqld.Server, target: str) -> None:
@@ -267,6 +172,7 @@ def test_groups_are_listed_as_the_cluster_has_them(stage: Stage, source: mysqld.
         lambda: str(stage.groups()),
     )
     until(lambda: stage.world.rows() == stage.world.truth(), stage.told)
+    stage.jobs = Jobs(stage.world, stage.seeds, stage.numbers, stage.told, PUBLISHED)
 
 
 def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: Stage) -> None:
@@ -287,16 +193,16 @@ def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: 
     begin_anew("group_default", 3)  # all that its node has besides the workers of two groups
     own = held(stage)
     assert set(stage.ray.actors()) - workers == {own.pid}
-    with stage.recovering("a large task's own worker killed"):
+    with stage.jobs.recovering("a large task's own worker killed"):
         own.kill()
-        until(lambda: stage.moved(world.file_id, own), stage.told)
+    assert stage.moved(own)
     own = held(stage)
     [keeper] = [one for one in psutil.Process(stage.service.process.pid).children() if "keep-on-ray" in one.cmdline()]
     joined = stage.service.log.count("joined the cluster")
     keeper.kill()
     until(lambda: stage.service.log.count("joined the cluster") > joined, stage.told, seconds=60)
     until(lambda: stage.service.log.count("worker started") > 0, stage.told)
-    with stage.recovering("the keeper of a large task's own worker killed"):
+    with stage.jobs.recovering("the keeper of a large task's own worker killed"):
         assert held(stage) == own, "the next keeper has found it"
     begin_anew("a", 0.5)
     assert held(stage).pid in workers
@@ -305,28 +211,45 @@ def test_a_task_that_asks_for_more_than_a_worker_has_gets_one_of_its_own(stage: 
 
 def test_an_actor_is_killed(stage: Stage) -> None:
     before = held(stage)
-    with stage.recovering("an actor killed"):
+    with stage.jobs.recovering("an actor killed"):
         before.kill()
-        until(lambda: stage.moved(stage.world.file_id, before))
-    stage.all_equal()
+    assert stage.moved(before)
 
 
-def test_a_frozen_actor_is_fenced_when_it_wakes(stage: Stage) -> None:
+def test_a_frozen_actor_that_wakes_stops_by_itself_what_another_has_by_now(stage: Stage) -> None:
+    """What is asserted is that it stops its runs by its own clock. Nothing is refused by the store or the target then:
+    that their epochs would, tests/exactly_once shows."""
     before = held(stage)
-    before.suspend()
-    try:
-        with stage.recovering("an actor frozen"):
-            until(lambda: stage.moved(stage.world.file_id, before), stage.told)
-    finally:
-        with_suppressed(before.resume)
-    until(lambda: not before.is_running() or stage.holder(stage.world.file_id) != before)
-    assert stage.world.rows() == stage.world.truth()
-    stage.all_equal()
+    epoch = stage.run()[1]
+    stops, ends = "leases could not be renewed", f'run ends" task={stage.world.file_id} epoch={epoch} '
+
+    def said(words: str) -> int:
+        return stage.ray.log_of(before.pid).count(words)
+
+    stopped = said(stops)
+    with stage.jobs.recovering("an actor frozen until another has its runs"):
+        before.suspend()
+        try:
+            until(lambda: stage.moved(before), stage.told)
+        finally:
+            with_suppressed(before.resume)
+        until(lambda: said(stops) > stopped and said(ends) == 1, stage.told)
+        assert before.is_running(), "the keeper has not had it killed for its silence"
+    assert stage.moved(before)
+
+
+def test_an_actor_that_stays_frozen_is_ended(stage: Stage) -> None:
+    before = held(stage)
+    with stage.jobs.recovering("an actor frozen for good"):
+        before.suspend()
+        stage.jobs.come_through()
+        until(lambda: not before.is_running(), stage.told, seconds=60)
+    assert "it has not answered for 15 s" in stage.service.log
 
 
 def held(stage: Stage) -> psutil.Process:
-    until(lambda: stage.holder(stage.world.file_id) is not None and stage.world.state() == "RUN", stage.told)
-    holder = stage.holder(stage.world.file_id)
+    until(lambda: stage.holder() is not None and stage.world.state() == "RUN", stage.told)
+    holder = stage.holder()
     assert holder is not None
     return holder
 
@@ -346,29 +269,25 @@ def home_of(stage: Stage, process: psutil.Process) -> str:
 def test_a_raylet_is_killed_and_its_node_comes_back(stage: Stage) -> None:
     before = held(stage)
     name = home_of(stage, before)
-    with stage.recovering("a raylet killed"):
+    with stage.jobs.recovering("a raylet killed"):
         stage.ray.nodes[name].kill_raylet()
-        until(lambda: stage.moved(stage.world.file_id, before), stage.told, seconds=60)
-    until(lambda: not before.is_running())
-    stage.ray.nodes[name].kill()
-    stage.node(name)
+        until(lambda: stage.moved(before), stage.told, seconds=60)
+        stage.jobs.come_through("orders", "numbers")  # no other node may offer the group of the seeds
+        until(lambda: not before.is_running())
+        stage.ray.nodes[name].kill()
+        stage.node(name)
     until(lambda: stage.groups()["a"] == (0, 2), stage.told)
-    stage.all_equal()
 
 
 def test_the_api_server_is_killed_and_finds_the_workers_again(stage: Stage) -> None:
     before = held(stage)
-    if stage.numbers is not None:  # its DataHub is a part of the server
-        assert stage.numbers.task("StopDISyncInstance")["Data"]["Status"] == "success"
-        stage.numbers = None
-    stage.service.process.send_signal(signal.SIGKILL)
-    stage.service.process.wait()
-    with stage.recovering("the API server killed"):
+    with stage.jobs.recovering("the API server killed"):
+        stage.service.process.send_signal(signal.SIGKILL)
+        stage.service.process.wait()
+        stage.jobs.come_through()  # with no server there
         stage.serve()
-        stage.world.service = stage.service
-        stage.world.api = test_crash.Client(f"http://{stage.service.address}", *stage.service.key)
-    assert stage.holder(stage.world.file_id) == before, "the worker has gone on meanwhile"
-    stage.all_equal()
+        stage.jobs.served_by(stage.service)
+    assert stage.holder() == before, "the worker has gone on meanwhile"
 
 
 def test_the_store_is_stopped_and_started(stage: Stage) -> None:
@@ -378,25 +297,38 @@ def test_the_store_is_stopped_and_started(stage: Stage) -> None:
         return sum(stage.ray.log().count(text) for text in ("run ends", "leases could not be renewed"))
 
     before = ended()
-    with stage.recovering("the store killed until the run has stopped itself"):
+    with stage.jobs.recovering("the store killed until the run has stopped itself"):
         stage.store.kill()
         try:
             until(lambda: ended() > before, seconds=60)
         finally:
             stage.store.start()
-    stage.all_equal()
 
 
 def test_the_whole_cluster_is_lost_and_built_again(stage: Stage) -> None:
     held(stage)
-    with stage.recovering("the whole cluster lost"):
+    with stage.jobs.recovering("the whole cluster lost"):
         for node in stage.ray.nodes.values():
             node.kill()
         until(lambda: stage.world.state() == "WAIT", stage.told)
         stage.ray.head()
-        stage.node("one")
-    stage.node("two")
-    stage.all_equal()
+        for name in ("one", "two"):
+            stage.node(name)
+
+
+def test_a_head_without_its_state_is_lost_and_its_nodes_with_it(stage: Stage) -> None:
+    held(stage)
+    nodes = [stage.ray.nodes[name] for name in ("one", "two")]
+    with stage.jobs.recovering("the head lost, which kept nothing"):
+        workers = stage.ray.actors()
+        stage.ray.nodes["head"].kill()
+        until(lambda: all(node.process.poll() is not None for node in nodes), stage.told, seconds=60)
+        print(f"\nits nodes have ended {stage.jobs.seconds:.1f} s after it")
+        until(lambda: not any(worker.is_running() for worker in workers.values()), stage.told)
+        until(lambda: stage.world.state() == "WAIT", stage.told)
+        stage.ray.head()
+        for name in ("one", "two"):
+            stage.node(name)
     stage.seeds.call("StopDISyncInstance")
     until(lambda: stage.seeds.digit() == "1", stage.seeds.message)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import psycopg
 import shop
+from ray_jobs import SEEDS_GROUP, Jobs, Numbers, Seeds
 
 import mysqld
 import servers
@@ -26,7 +26,7 @@ def holder(store: str, ray: Cluster, file_id: str) -> psutil.Process | None:
 
 
 def test_a_head_that_keeps_its_state_is_killed_and_started_again(
-    tmp_path: Path, source: mysqld.Server, postgres_database: str
+    tmp_path: Path, source: mysqld.Server, postgres_url: str
 ) -> None:
     home = tmp_path / "home"
     keeping = {
@@ -36,6 +36,10 @@ def test_a_head_that_keeps_its_state_is_killed_and_started_again(
     }
     with ExitStack() as stack:
         store = stack.enter_context(servers.postgres_server())
+        target, seeds_target = (
+            stack.enter_context(servers.database(postgres_url, name)) for name in ("head_target", "head_seeds_target")
+        )
+        hub = stack.enter_context(servers.datahub(tmp_path / "hub"))
         environment = {"DISYNC_STORE_URL": store.url, "DISYNC_KEY_FILE": str(home / "key")}
         ray = stack.enter_context(cluster(**environment, **keeping))
         head = ray.head()
@@ -43,33 +47,29 @@ def test_a_head_that_keeps_its_state_is_killed_and_started_again(
         service = stack.enter_context(
             servers.disync(home, *where, datahub=False, DISYNC_STORE_URL=store.url, **ray.client)
         )
-        ray.node("one", "a")
+        for name in ("one", "two"):
+            ray.node(name, SEEDS_GROUP)
         shop.stock(source)
-        world = shop.World(service, source, postgres_database, "a")
+        world = shop.World(service, source, target, SEEDS_GROUP)
 
         def told() -> str:
             return f"{world.info()}\n{service.log[-2000:]}\n{ray.log()[-3000:]}"
 
-        def come_through(number: int) -> None:
-            source.run(f"INSERT INTO shop.orders VALUES ({number},'another',1,NULL)")
-            until(lambda: world.select(f"SELECT id FROM orders WHERE id={number}") != [], told, seconds=60)
-
-        until(lambda: world.rows() == world.truth(), told, seconds=60)
-        worker = holder(store.url, ray, world.file_id)
+        seeds, numbers = Seeds(service, source, seeds_target), Numbers(service, hub, store.url, SEEDS_GROUP)
+        jobs = Jobs(world, seeds, numbers, told)
+        until(lambda: len(ray.actors()) == 2 and world.rows() == world.truth(), told, seconds=60)
+        until(lambda: seeds.digit() == "0", told, seconds=60)
+        worker, workers = holder(store.url, ray, world.file_id), ray.actors()
         assert worker is not None
-        head.kill()
-        gone = time.monotonic()
-        number = 10_000_000
-        while time.monotonic() - gone < AWAY_SECONDS:
-            come_through(number := number + 1)
-            time.sleep(0.5)
-        ray.head()
-        come_through(number + 1)
+        with jobs.recovering("a head killed that keeps its state"):
+            head.kill()
+            while jobs.seconds < AWAY_SECONDS:
+                jobs.come_through()
+            ray.head()
         assert holder(store.url, ray, world.file_id) == worker, "it has gone on all the while"
-        assert list(ray.actors()) == [worker.pid], "and there is no other beside it"
-        killed = time.monotonic()
-        worker.kill()
-        come_through(number + 2)
-        print(f"\nits worker killed after that: a change comes through {time.monotonic() - killed:.1f} s later")
-        assert holder(store.url, ray, world.file_id) not in (None, worker), "workers are started as ever"
-        until(lambda: world.rows() == world.truth(), told, seconds=60)
+        assert ray.actors() == workers, "and there is no other beside them"
+        with jobs.recovering("a worker killed after that"):
+            worker.kill()
+            # Workers are started as ever.
+            until(lambda: len(ray.actors()) == 2 and worker.pid not in ray.actors(), told, seconds=60)
+        assert holder(store.url, ray, world.file_id) not in (None, worker)
