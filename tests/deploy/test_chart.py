@@ -172,6 +172,8 @@ def test_on_ray_every_node_asks_for_a_token_and_one_server_keeps_the_workers_up(
         given = {one["name"]: one for one in container["env"]}
         assert given["RAY_AUTH_MODE"]["value"] == "token" and given["RAY_USAGE_STATS_ENABLED"]["value"] == "0"
         assert given["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "the-token", "key": "token"}
+        kept = int(given["RAY_ROTATION_MAX_BYTES"]["value"]) * (1 + int(given["RAY_ROTATION_BACKUP_COUNT"]["value"]))
+        assert 32 * kept <= 256 << 20, "what /tmp holds"
     server, beside = deployment["spec"]["template"]["spec"]["containers"]
     params = cli.commands["serve"].make_context("serve", server["args"][1:]).params
     assert params["runner"] == "ray" and params["ray_address"] == "prod-disync-ray-head-svc:6379"
