@@ -183,7 +183,11 @@ def test_on_ray_every_node_asks_for_a_token_and_one_server_keeps_the_workers_up(
     assert beside["image"] == server["image"] and beside["resources"]["limits"]["memory"] == "512Mi"
     (cluster,) = of_kind(documents, "RayCluster")
     head, (workers,) = cluster["spec"]["headGroupSpec"], cluster["spec"]["workerGroupSpecs"]
-    assert head["rayStartParams"] == {"num-cpus": "0", "dashboard-host": "127.0.0.1"}
+    assert head["rayStartParams"] == {
+        "num-cpus": "0",
+        "include-dashboard": "false",
+        "dashboard-host": "127.0.0.1",
+    }
     assert workers["rayStartParams"] == {"node-manager-port": "6380", "resources": "'{\"rg_group_default\": 1}'"}
     for group, port in ((head, 6379), (workers, 6380)):  # else the operator asks what is not in the image
         (container,) = group["template"]["spec"]["containers"]
