@@ -47,6 +47,7 @@ FULL = SECRETS | {
 GROUPS = SECRETS | {
     "ray": RAY["ray"]
     | {
+        "head": {"state": {"enabled": True, "storageClass": "fast"}},
         "groups": [
             {"group": "group_default", "replicas": 2},
             {
@@ -58,7 +59,7 @@ GROUPS = SECRETS | {
                 "nodeSelector": {"zone": "far"},
                 "data": [{"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]}],
             },
-        ]
+        ],
     }
 }
 BARE = SECRETS | {

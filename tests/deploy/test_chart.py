@@ -158,6 +158,26 @@ def test_a_group_on_ray_reaches_its_own_data_and_the_head_none() -> None:
     assert {"name": "TZ", "value": "Asia/Shanghai"} in template["spec"]["containers"][0]["env"]
 
 
+def test_a_head_keeps_its_state_on_a_volume_if_asked_to_and_nodes_wait_for_it() -> None:
+    documents = rendered("groups")
+    (claim,) = of_kind(documents, "PersistentVolumeClaim")
+    assert claim["spec"]["storageClassName"] == "fast" and claim["spec"]["resources"]["requests"] == {"storage": "1Gi"}
+    keeping = []
+    for _, template in pods(documents):
+        volumes = [volume for volume in template["spec"]["volumes"] if volume["name"] == "state"]
+        for container in template["spec"]["containers"]:
+            given = {one["name"]: one.get("value") for one in container["env"]}
+            assert given["RAY_gcs_rpc_server_reconnect_timeout_s"] == "600"
+            if "RAY_gcs_storage" in given:
+                keeping.append(container["name"])
+                assert given["RAY_gcs_storage"] == "rocksdb"
+                (mount,) = [one for one in container["volumeMounts"] if one["name"] == "state"]
+                assert str(given["RAY_gcs_storage_path"]).startswith(mount["mountPath"])
+                assert volumes[0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert keeping == ["ray-head"]
+    assert "rocksdb" not in json.dumps(rendered("ray"))
+
+
 def test_the_console_takes_the_names_that_it_is_reached_by() -> None:
     (api,) = [template for name, template in pods(rendered("full")) if name.endswith("-api")]
     given = {one["name"]: one.get("value") for one in api["spec"]["containers"][0]["env"]}
