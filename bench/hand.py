@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from disync.connectors.memory import Memory, place
-from disync.engine.dispatch import Dispatch, Hold
+from disync.engine.dispatch import Dispatch, Hold, Renewed
 from disync.engine.helping import Help
 from disync.engine.ledger import Ledger
 from disync.engine.lending import Desk
@@ -57,7 +57,7 @@ class Timed:
     def claim(self, worker: str) -> Task | None:
         return self._inner.claim(worker)
 
-    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
+    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Renewed:
         began = time.perf_counter()
         wanted = self._inner.renew(worker, running, begun)
         self.told.renewals_ms.append(1000 * (time.perf_counter() - began))

@@ -99,7 +99,7 @@ class Driven:
 
     def runs(self) -> set[Hold]:
         """The runs that are still wanted."""
-        return set(self.dispatch.renew("w", {Hold(self.task.id, self.task.epoch)}))
+        return set(self.dispatch.renew("w", {Hold(self.task.id, self.task.epoch)}).wanted)
 
     def begins(self, *parts: Split) -> None:
         first = [] if self.ledger.checkpoints() else [self._mark("log", "0")]

@@ -1,4 +1,4 @@
-"""kill -9 of workers while records move: nothing is lost, order holds, and what comes twice is bounded."""
+"""Workers killed and frozen while records move: nothing is lost, order holds, and what comes twice is bounded."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ SPEC = Spec.load()
 TABLE = Table("numbers", (Column("key", Kind.STRING), Column("n", Kind.BIGINT)))
 SCHEMA = Schema((Field("key", "string"), Field("n", "bigint")))
 KEYS = 97
+BATCH = 200
+"""Records of a put."""
 
 
 class World:
@@ -68,7 +70,7 @@ class World:
             {
                 "name": side,
                 "stepType": "datahub",
-                "parameter": {"datasource": f"{name}_{side}", "topic": f"{name}_{side}", "batchSize": 200},
+                "parameter": {"datasource": f"{name}_{side}", "topic": f"{name}_{side}", "batchSize": BATCH},
             }
             for side in ("target", "source")
         ]
@@ -130,9 +132,13 @@ def runs_begun(service: servers.Service, file_id: str) -> list[str]:
     return [line for line in service.log.splitlines() if "run begins" in line and f"task={file_id} " in line]
 
 
+def holder(service: servers.Service, file_id: str) -> int:
+    """The process that runs the task: another may run it afterwards."""
+    return int(runs_begun(service, file_id)[-1].rpartition("worker=")[2].rpartition("-")[2])
+
+
 def kill_the_holder(service: servers.Service, file_id: str) -> None:
-    """kill -9 whichever worker runs the task: another may run it afterwards."""
-    os.kill(int(runs_begun(service, file_id)[-1].rpartition("worker=")[2].rpartition("-")[2]), signal.SIGKILL)
+    os.kill(holder(service, file_id), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +205,23 @@ def test_a_worker_killed_between_the_targets_acceptance_and_the_checkpoint(servi
         check(world, 12_000, 3)
         twice = sum(map(len, world.arrived().values())) - 12_000
         assert twice > 0, "the put that was accepted must have come again: the test did not strike in time"
+
+
+def test_a_worker_that_stood_still_puts_nothing_more_when_it_wakes(service: servers.Service) -> None:
+    """It has records in its hands that the next one has put since, and newer ones behind them. A put that was about to
+    leave at that moment does."""
+    with proxy(service.datahub) as between:
+        world = World(service, "asleep", f"http://{between.address}")
+        until(lambda: world.state() == "RUN")
+        asleep = holder(service, world.file_id)
+        between.arm(4, lambda: os.kill(asleep, signal.SIGSTOP))
+        world.publish(0, 4000)
+        assert between.struck.wait(30)
+        until(lambda: total(world.arrived()) == 4000)
+        before = sum(map(len, world.arrived().values()))
+        os.kill(asleep, signal.SIGCONT)
+        until(lambda: f'run ends" task={world.file_id} epoch=1 ' in service.log)
+        assert sum(map(len, world.arrived().values())) - before <= BATCH
 
 
 def test_the_server_itself_killed_and_started_again(tmp_path: Path) -> None:

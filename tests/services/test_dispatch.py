@@ -92,11 +92,11 @@ def test_states_follow_what_runs(services: Services, dispatch: StoreDispatch) ->
     task = dispatch.claim("w1")
     assert task is not None and task.id == file_id and task.epoch == 1 and task.code == JOB
     assert state(services, file_id) == (State.WAIT, None)
-    assert dispatch.renew("w1", {Hold(file_id, 1)}) == {Hold(file_id, 1)}
+    assert dispatch.renew("w1", {Hold(file_id, 1)}).wanted == {Hold(file_id, 1)}
     assert state(services, file_id) == (State.RUN, None)
     services.instances.stop(ROOT, 10000, file_id)
     assert state(services, file_id) == (State.KILLING, None)
-    assert dispatch.renew("w1", {Hold(file_id, 1)}) == set()
+    assert dispatch.renew("w1", {Hold(file_id, 1)}) == (set(), set()), "it ends in good order"
     dispatch.finish(task, None)
     assert state(services, file_id) == (State.PAUSE, None)
 
@@ -252,7 +252,7 @@ def test_terminate_cuts_the_run_off_and_forgets_its_position(services: Services,
     dispatch.ledger(task).save(mark("5", task.epoch), [], Tally())
     services.instances.terminate(ROOT, 10000, file_id)
     assert state(services, file_id) == (State.NORUN, None)
-    assert dispatch.renew("w1", {Hold(task.id, task.epoch)}) == set()
+    assert dispatch.renew("w1", {Hold(task.id, task.epoch)}) == (set(), {Hold(task.id, task.epoch)})
     with pytest.raises(Fenced):
         dispatch.ledger(task).save(mark("9", task.epoch), [], Tally())
     with pytest.raises(Refused, match="not deployed"):

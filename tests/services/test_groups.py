@@ -75,7 +75,8 @@ def test_a_task_that_is_deployed_for_another_group_goes_there_with_its_position(
     here.ledger(task).save(mark("5", task.epoch), [], Tally())
     services.tasks.update(ROOT, 10000, file_id, None, '{"ResourceGroup":"there"}')
     services.tasks.deploy(ROOT, 10000, file_id)
-    assert here.renew("w1", {Hold(file_id, task.epoch)}) == {Hold(file_id, task.epoch)}, "what runs is left alone"
+    here_now = here.renew("w1", {Hold(file_id, task.epoch)})
+    assert here_now == ({Hold(file_id, task.epoch)}, set()), "what runs is left alone"
     services.instances.stop(ROOT, 10000, file_id)
     here.finish(task, None)
     services.instances.start(ROOT, 10000, file_id, None)
@@ -141,7 +142,8 @@ def test_a_run_that_was_replaced_changes_nothing_when_it_is_fenced_off(
     new = run(dispatch, "w2")
     dispatch.finish(old, Fenced("Run 2 writes s now; this is run 1.", epoch))
     assert state(services, file_id)[0] is State.RUN
-    assert dispatch.renew("w2", {Hold(new.id, new.epoch)}) == {Hold(new.id, new.epoch)}
+    assert dispatch.renew("w2", {Hold(new.id, new.epoch)}).wanted == {Hold(new.id, new.epoch)}
+    assert dispatch.renew("w1", {Hold(old.id, old.epoch)}).lost == {Hold(old.id, old.epoch)}
 
 
 def test_no_two_beginnings_have_one_name_though_the_store_forgets(services: Services) -> None:  # noqa: F811

@@ -53,11 +53,11 @@ def test_a_running_task_restarts_and_takes_them_up(services: Services, dispatch:
     refuse(dispatch, task, 1, 2)
     asked = services.refused_rows.replay(ROOT, 10000, file_id)
     assert (asked.rows, asked.runs) == (2, True)
-    assert dispatch.renew("w1", set()) == set(), "the run under way is to end"
+    assert dispatch.renew("w1", set()).wanted == set(), "the run under way is to end"
     dispatch.finish(task, None)
     assert state(services, file_id) == (State.WAIT, None)
     next_ = run(dispatch)
-    assert dispatch.renew("w1", set()) == {Hold(file_id, next_.epoch)}, "the next one goes on"
+    assert dispatch.renew("w1", set()).wanted == {Hold(file_id, next_.epoch)}, "the next one goes on"
     first, second = dispatch.ledger(next_).asked()
     assert (first, second.row) == (Kept(first.id, 1, "public.a", '{"id": 1}'), '{"id": 2}')
     dispatch.ledger(next_).settle({first.id: None, second.id: "still too long"}, Tally(rows_written=1))

@@ -19,16 +19,21 @@ class Hold(NamedTuple):
     epoch: int
 
 
+class Renewed(NamedTuple):
+    """Of the runs that a worker hosts: those that are still wanted, and those that are not its own any more. What is in
+    neither is to end in good order."""
+
+    wanted: Set[Hold]
+    lost: Set[Hold]
+
+
 class Dispatch(Protocol):
     def claim(self, worker: str) -> Task | None:
         """Take one run that is wanted and that nobody holds; its epoch grows by one. None: nothing to do."""
 
-    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
+    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Renewed:
         """Hold on to these runs for LEASE_SECONDS more: to those `running`, which are marked so, and to those that have
-        only `begun`. What else the store says that the worker holds has ended unheard, and lapses.
-
-        Returns those which are still wanted: all others must stop.
-        """
+        only `begun`. What else the store says that the worker holds has ended unheard, and lapses."""
 
     def sample(self, delays: Mapping[Hold, int | None], memory_bytes: int) -> None:
         """Write down how these runs are: what each has done since it was told of before (nothing, the first time), how

@@ -1,4 +1,4 @@
-"""A worker's own clock on what it holds."""
+"""A worker's own clock on what it holds, and what it has lost of that."""
 
 from __future__ import annotations
 
@@ -27,3 +27,18 @@ class Clock:
     @property
     def valid(self) -> bool:
         return time.monotonic() < self._until
+
+
+class Held:
+    """One run's part of a worker's lease: it may be lost to another worker while the rest is renewed."""
+
+    def __init__(self, clock: Lease) -> None:
+        self._clock = clock
+        self._lost = False
+
+    def lose(self) -> None:
+        self._lost = True
+
+    @property
+    def valid(self) -> bool:
+        return not self._lost and self._clock.valid

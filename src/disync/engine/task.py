@@ -80,6 +80,7 @@ class Run:
         """The streams, and where they are durable."""
         self._delays: dict[str, Delay] = {}
         self._lending = Lending(desk if pipeline.lends else None, pipeline.parallel, self._changed.set)
+        pipeline.writer.guard(self._held)
         self.loading = True
         self.joining = False
         self.running = False
@@ -367,10 +368,14 @@ class Run:
     def admit(self, size: int) -> None:
         """Called before every write: keeps the rate, and holds back a run whose lease may have passed to another."""
         self._throttle.take(size)
+        self._held()
+
+    def _held(self) -> None:
         if not self._lease.valid:
             raise Fenced("The lease of this run could not be renewed in time.")
 
     def save(self, checkpoint: Checkpoint, sink: Sink, tally: Tally) -> None:
+        self._held()
         save(self._task, self._ledger, self._refusing, checkpoint, sink, tally)
 
     def _refusing(self, dirty: Sequence[Dirty]) -> Set[str]:

@@ -3,7 +3,7 @@
 It takes runs that nobody holds, keeps its hold on them, and stops what is no longer wanted; and while none of its own
 has a full load to read, it helps other workers with theirs. A worker that cannot renew
 its leases stops its runs by itself before they expire, so that two workers never run one task; should it be frozen
-and wake up late, the lease check before every write holds it back, and epochs reject what it saves.
+and wake up late, the lease check before every write and every flush holds it back, and epochs reject what it saves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 from disync.engine.carry import carry
 from disync.engine.dispatch import Dispatch, Hold
 from disync.engine.helping import Helping
-from disync.engine.lease import Clock
+from disync.engine.lease import Clock, Held
 from disync.engine.memory import resident_bytes
 from disync.engine.task import Run
 from disync.model.errors import DISyncError, TaskError
@@ -43,6 +43,7 @@ FIRST_SAMPLE_SECONDS = 2.0
 class Hosted:
     task: Task
     thread: threading.Thread
+    lease: Held
     run: Run | None = None
     stopping: bool = False
     seen: bool = False
@@ -135,9 +136,11 @@ class Worker:
         before = time.monotonic()
         begun = dict(self._hosted)
         running = {hold for hold, hosted in begun.items() if hosted.runs}
-        wanted = self._dispatch.renew(self._name, running, begun.keys() - running)
+        wanted, lost = self._dispatch.renew(self._name, running, begun.keys() - running)
+        for hold in lost:  # before the worker's clock is right again: what has stood still must not go on
+            begun[hold].lease.lose()
         self._lease.renewed(before)
-        for hold, hosted in list(self._hosted.items()):
+        for hold, hosted in begun.items():
             if hold not in wanted:
                 self._halt(hosted)
 
@@ -147,7 +150,8 @@ class Worker:
         task = self._dispatch.claim(self._name)
         if task is None:
             return
-        hosted = Hosted(task, threading.Thread(target=self._host, args=(task,), name=f"task-{task.id}", daemon=True))
+        thread = threading.Thread(target=self._host, args=(task,), name=f"task-{task.id}", daemon=True)
+        hosted = Hosted(task, thread, Held(self._lease))
         self._hosted[Hold(task.id, task.epoch)] = hosted
         hosted.thread.start()
 
@@ -169,7 +173,7 @@ class Worker:
         error: TaskError | None = None
         log.info("run begins", task=task.id, name=task.name, epoch=task.epoch, worker=self._name)
         try:
-            carry(task, self._dispatch.ledger(task), self._lease, hosted.begun, desk=self._dispatch.desk(task))
+            carry(task, self._dispatch.ledger(task), hosted.lease, hosted.begun, desk=self._dispatch.desk(task))
         except TaskError as failure:
             error = failure
         except DISyncError as failure:

@@ -263,6 +263,11 @@ class Writer(ABC):
     def check(self) -> list[str]:
         """Raise BadConfig or Unreachable, with the remedy, if writing cannot work. Returns warnings."""
 
+    def guard(self, held: Callable[[], None]) -> None:
+        """`held` raises Fenced where another run of the task may have begun. A target that does not tell runs apart by
+        itself asks it before each request that writes; one that keeps checkpoints need not."""
+        del held
+
     def dismiss(self, helpers: Set[str]) -> None:
         """End what earlier runs of this task still have open in the target, and workers that help with this one, but
         for those in `helpers` (their seats). They count no more, and one that stands still with rows in its hands would

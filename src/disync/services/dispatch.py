@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from disync.engine.dispatch import Hold
+from disync.engine.dispatch import Hold, Renewed
 from disync.engine.lease import LEASE_SECONDS
 from disync.engine.pace import backoff, exhausted
 from disync.model import ddl
@@ -110,7 +110,7 @@ class StoreDispatch:
             isolates=solutions.of_task(db, file_id) is not None,
         )
 
-    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Set[Hold]:
+    def renew(self, worker: str, running: Set[Hold], begun: Set[Hold] = frozenset()) -> Renewed:
         due = time.monotonic() - self._renewed.get(worker, 0.0) >= RENEW_SECONDS
         with self._store.read() as db:
             rows = instances.held(db, worker)
@@ -125,7 +125,9 @@ class StoreDispatch:
                     happening.tell(db, row.file_id, Kind.RUN, worker=worker, epoch=row.epoch)
                 rows = instances.held(db, worker)
             self._renewed[worker] = time.monotonic()
-        return {Hold(r.file_id, r.epoch) for r in rows if r.desired == "RUN" and r.recalled != r.epoch}
+        held = {Hold(r.file_id, r.epoch): r for r in rows}
+        wanted = {hold for hold, r in held.items() if r.desired == "RUN" and r.recalled != r.epoch}
+        return Renewed(wanted, hosted - held.keys())
 
     def sample(self, delays: Mapping[Hold, int | None], memory_bytes: int) -> None:
         with self._store.read() as db:
@@ -246,9 +248,11 @@ def _fail_over(db: Connection, file_id: int, epoch: int, reason: str) -> None:
 
 
 def _overtake(db: Connection, task: Task, error: Fenced) -> None:
-    """Nothing to do where a newer run is known of, or where the lease was late: that lapses. Else the store was put
-    back to an older state than the target's."""
-    if error.epoch > task.epoch and instances.outrun(db, task.id, task.epoch, error.epoch):
+    """Nothing to do where a newer run is known of. A run that has ended since its lease was late is made up for. Else
+    the store was put back to an older state than the target's."""
+    if not error.epoch:
+        _fail_over(db, task.id, task.epoch, str(error))
+    elif error.epoch > task.epoch and instances.outrun(db, task.id, task.epoch, error.epoch):
         reason = (
             f"the target was written by run {error.epoch}, and the store knew of none after {task.epoch}: it is older "
             "than the target. The task goes on from where the target is."

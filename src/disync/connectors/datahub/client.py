@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
@@ -47,11 +48,13 @@ class Cursor:
 
 
 class Client:
-    """One project at one endpoint. May be used by many threads."""
+    """One project at one endpoint. May be used by many threads. `before_put` is called before each time that a put is
+    sent, and may raise."""
 
     def __init__(self, content: Content, retry_seconds: float = RETRY_SECONDS, read_seconds: float = 30.0) -> None:
         self._content = content
         self.connection = Connection(content, retry_seconds, read_seconds)
+        self.before_put: Callable[[], None] | None = None
 
     @property
     def project(self) -> str:
@@ -128,15 +131,17 @@ class Client:
         headers = {"x-datahub-request-action": action}
         packed = "" if content_type == "application/x-binary" else "lz4"  # blocks are compressed inside
         path = self._path("topics", topic, "shards", shard)
+        before = self.before_put if action == "pub" else None
         answer = self.connection.call(
-            "POST", path, frame.wrap(body), content_type=content_type, headers=headers, packed=packed
+            "POST", path, frame.wrap(body), content_type=content_type, headers=headers, packed=packed, before=before
         )
         return frame.unwrap(answer) if answer[:4] == frame.MAGIC else b""
 
     def json_records(self, topic: str, shard: str, body: bytes) -> bytes:
         """A get (with a shard) or put (without) in JSON; the answer's body."""
         parts = ("topics", topic, "shards", shard) if shard else ("topics", topic, "shards")
-        return self.connection.call("POST", self._path(*parts), body, packed="lz4")
+        before = None if shard else self.before_put
+        return self.connection.call("POST", self._path(*parts), body, packed="lz4", before=before)
 
     def _path(self, *parts: str) -> str:
         names = ("projects", self.project, *parts)

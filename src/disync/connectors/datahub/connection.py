@@ -10,7 +10,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 
 import msgspec
@@ -108,10 +108,12 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         packed: str = "",
         again: bool = True,
+        before: Callable[[], None] | None = None,
     ) -> bytes:
         """One signed call, repeated with back-off while that may help; the answer's body, decompressed.
 
-        `again`: whether it may be sent once more when it is not known whether the first was carried out.
+        `again`: whether it may be sent once more when it is not known whether the first was carried out. `before` is
+        called before each time that it is sent.
         """
         extra = dict(headers or {})
         if packed and body:
@@ -123,6 +125,8 @@ class Connection:
         give_up = time.monotonic() + self._retry_seconds
         delay = 0.05
         while True:
+            if before is not None:
+                before()
             try:
                 return self._send(method, path, body, {"Content-Type": content_type, **extra})
             except _Busy as error:

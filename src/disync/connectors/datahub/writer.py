@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import structlog
@@ -38,6 +38,9 @@ class DataHubWriter(Writer):
         self._client = client
         self._parameters = parameters
         self._target: Target | None = None
+
+    def guard(self, held: Callable[[], None]) -> None:
+        self._client.before_put = held
 
     def check(self) -> list[str]:
         self._client.check()
@@ -112,7 +115,8 @@ class DataHubSink(Sink):
 
     DataHub holds no checkpoints and puts nothing twice by itself, so `last` is None, and what a crash may repeat is
     what was put since the last checkpoint in the store; a put whose answer was lost is repeated as well. Order within
-    a shard holds in both cases: what comes again comes in the same order.
+    a shard holds in both cases: what comes again comes in the same order. A run that stood still sends no put any more
+    when it wakes, but for one that was on its way.
     """
 
     def __init__(self, target: Target, parameters: WriterParameters, split: Split) -> None:
