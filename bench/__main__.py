@@ -17,7 +17,9 @@ from bench import (
     latency,
     load,
     memory,
+    placing,
     scale,
+    source,
     spread,
     table,
     tpch,
@@ -39,7 +41,9 @@ DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "growth": growth.measure_all,
     "scale": scale.measure_all,
     "spread": spread.measure_all,
+    "source": source.measure_all,
     "workers": workers.measure_all,
+    "placing": placing.measure_all,
     "hosting": hosting.measure_all,
 }
 README = Path(__file__).parents[1] / "README.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.databases import Databases
@@ -44,33 +44,66 @@ class Table:
         return f"CREATE TABLE {self.name} ({', '.join([*lines, self._key] if key else lines)})"
 
 
+_AT_ONCE = 200
+"""Tables of one statement: a statement for each would take longer than to read them."""
+
+
 def source_checksum(servers: Databases, table: Table, database: str) -> Checksum:
-    texts = (f"COALESCE({_source_text(column)}, '\\\\N')" for column in table.columns)
-    digest = f"MD5(CONCAT_WS('|', {', '.join(texts)}))"
-    sums = ", ".join(f"SUM(CAST(CONV(SUBSTR(digest, {at}, 8), 16, 10) AS UNSIGNED))" for at in (1, 9))
-    query = f"SELECT COUNT(*), {sums} FROM (SELECT {digest} AS digest FROM {database}.{table.name}) AS digests"
-    return _checksum(servers.source.run(query)[0])
+    return source_checksums(servers, [table], database)[0]
 
 
 def target_checksum(servers: Databases, table: Table, schema: str) -> Checksum:
-    texts = (f"coalesce({_target_text(column)}, '\\N')" for column in table.columns)
-    digest = f"md5(concat_ws('|', {', '.join(texts)}))"
-    sums = ", ".join(f"sum(('x' || substr(digest, {at}, 8))::bit(32)::bigint)" for at in (1, 9))
-    query = f"SELECT count(*), {sums} FROM (SELECT {digest} AS digest FROM {schema}.{table.name}) AS digests"
+    return target_checksums(servers, [table], schema)[0]
+
+
+def source_checksums(servers: Databases, tables: Sequence[Table], database: str) -> list[Checksum]:
+    """In the order of the tables."""
+    queries = _together([_source_query(table, database) for table in tables])
+    return [_checksum(row) for query in queries for row in servers.source.run(query)]
+
+
+def target_checksums(servers: Databases, tables: Sequence[Table], schema: str) -> list[Checksum]:
+    queries = _together([_target_query(table, schema) for table in tables])
     with servers.session() as session:
-        row = session.execute(query.encode()).fetchone()
-    assert row is not None, "an aggregate always has one row"
-    return _checksum(row)
+        return [_checksum(row) for query in queries for row in session.execute(query.encode()).fetchall()]
 
 
 def same(servers: Databases, table: Table, schema: str, expected: Checksum) -> None:
-    found = target_checksum(servers, table, schema)
-    if found != expected:
-        raise RuntimeError(f"{schema}.{table.name} is not what the source holds: {found}, not {expected}")
+    all_same(servers, [table], schema, [expected])
+
+
+def all_same(servers: Databases, tables: Sequence[Table], schema: str, expected: Sequence[Checksum]) -> None:
+    for table, found, known in zip(tables, target_checksums(servers, tables, schema), expected, strict=True):
+        if found != known:
+            raise RuntimeError(f"{schema}.{table.name} is not what the source holds: {found}, not {known}")
+
+
+def _source_query(table: Table, database: str) -> str:
+    texts = (f"COALESCE({_source_text(column)}, '\\\\N')" for column in table.columns)
+    digest = f"MD5(CONCAT_WS('|', {', '.join(texts)}))"
+    sums = [f"SUM(CAST(CONV(SUBSTR(digest, {at}, 8), 16, 10) AS UNSIGNED))" for at in (1, 9)]
+    return _sums(sums, f"SELECT {digest} AS digest FROM {database}.{table.name}")
+
+
+def _target_query(table: Table, schema: str) -> str:
+    texts = (f"coalesce({_target_text(column)}, '\\N')" for column in table.columns)
+    digest = f"md5(concat_ws('|', {', '.join(texts)}))"
+    sums = [f"sum(('x' || substr(digest, {at}, 8))::bit(32)::bigint)" for at in (1, 9)]
+    return _sums(sums, f"SELECT {digest} AS digest FROM {schema}.{table.name}")
+
+
+def _sums(sums: Sequence[str], digests: str) -> str:
+    return f"count(*) AS counted, {', '.join(sums)} FROM ({digests}) AS digests"
+
+
+def _together(selected: Sequence[str]) -> Iterator[str]:
+    for begin in range(0, len(selected), _AT_ONCE):
+        some = enumerate(selected[begin : begin + _AT_ONCE])
+        yield " UNION ALL ".join(f"SELECT {place} AS place, {one}" for place, one in some) + " ORDER BY place"
 
 
 def _checksum(row: Sequence[object]) -> Checksum:
-    rows, first, second = (int(str(value or 0).partition(".")[0]) for value in row)
+    _, rows, first, second = (int(str(value or 0).partition(".")[0]) for value in row)
     return rows, first, second
 
 

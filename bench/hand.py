@@ -18,7 +18,7 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from disync.connectors.memory import Memory, place
+from disync.connectors.memory import place
 from disync.engine.dispatch import Dispatch, Hold, Renewed
 from disync.engine.helping import Help
 from disync.engine.ledger import Ledger
@@ -81,16 +81,21 @@ class Timed:
         return self._inner.help
 
 
+def source(number: int) -> str:
+    """The place of a task. Each has its own: what comes into one wakes all who wait there."""
+    return f"{PLACE}{number}"
+
+
 def table(number: int) -> str:
     return f"t{number}"
 
 
 def job(number: int) -> str:
     """The text of a task that follows one stream of memory."""
-    reader = {"place": PLACE, "table": table(number), "follow": True}
+    where = source(number)
     steps = [
-        {"name": "r", "stepType": "memory", "parameter": reader},
-        {"name": "w", "stepType": "memory", "parameter": {"place": PLACE, "table": f"{table(number)}_copy"}},
+        {"name": "r", "stepType": "memory", "parameter": {"place": where, "table": table(number), "follow": True}},
+        {"name": "w", "stepType": "memory", "parameter": {"place": where, "table": f"{table(number)}_copy"}},
     ]
     return json.dumps({"steps": steps, "order": {"hops": [{"from": "r", "to": "w"}]}})
 
@@ -100,10 +105,9 @@ def main() -> None:
     configure_logging()
     settings = Settings.read(home)
     store, services = open_home(settings)
-    memory = place(PLACE)
     for number in range(tasks):
-        memory.create(Table(table(number), (Column("id", Kind.BIGINT),), ("id",)))
-        memory.append(table(number), STREAM, [(0,)])
+        place(source(number)).create(Table(table(number), (Column("id", Kind.BIGINT),), ("id",)))
+        place(source(number)).append(table(number), STREAM, [(0,)])
     dispatch = Timed(dispatch_of(store, services, settings))
     worker = Worker(f"hand-{os.getpid()}", dispatch)
     since = [time.perf_counter(), _cpu()]
@@ -115,7 +119,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, anew)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if rate:
-        threading.Thread(target=_feed, args=(memory, tasks, rate), name="feed", daemon=True).start()
+        threading.Thread(target=_feed, args=(tasks, rate), name="feed", daemon=True).start()
     print("ready", flush=True)
     told = _work(worker, dispatch, since)
     print(json.dumps(asdict(told)), flush=True)
@@ -130,12 +134,12 @@ def _work(worker: Worker, dispatch: Timed, since: list[float]) -> Told:
     return told
 
 
-def _feed(memory: Memory, tasks: int, rate: float) -> None:
+def _feed(tasks: int, rate: float) -> None:
     """A row into each stream in its turn, spread over the time."""
     number, began = 0, time.perf_counter()
     while True:
         number += 1
-        memory.append(table(number % tasks), STREAM, [(number,)])
+        place(source(number % tasks)).append(table(number % tasks), STREAM, [(number,)])
         time.sleep(max(0.0, began + number / (rate * tasks) - time.perf_counter()))
 
 

@@ -32,9 +32,11 @@ from disync.settings import Settings
 from servers import Lines, PostgreSQL, child_environment, postgres_server
 
 POINTS = Path(__file__).with_name("points.json")
-SECONDS = 10
+SECONDS = 20
 EACH = 25
 """Tasks of a worker. All processes share the machine with the store, so there are few."""
+MANY = 250
+"""Tasks of one worker in two of the points: whether each of many costs what each of few does."""
 KNOWN = 10_000
 """Tasks that the store knows in one of the points, most of them stopped."""
 _CLAIM_SECONDS = 240
@@ -81,6 +83,8 @@ ALL = (
     Asked(4, 4 * EACH, 1.0),
     Asked(1, EACH, 0.0, KNOWN),
     Asked(4, 4 * EACH, 0.0, KNOWN),
+    Asked(1, MANY),
+    Asked(1, MANY, 0.2),
 )
 
 
@@ -178,18 +182,17 @@ def _make_tasks(services: Services, url: str, asked: Asked) -> None:
         made = services.tasks.create(_LOCAL, 10000, Wanted("DI_REALTIME", job(number), f"task_{number}"))
         services.tasks.deploy(_LOCAL, 10000, made.file_id)
         services.instances.start(_LOCAL, 10000, made.file_id, None)
-    if asked.known <= asked.tasks:
-        return
-    _copy(url, asked.known - asked.tasks)
+    if asked.known > asked.tasks:
+        copy_tasks(url, asked.known - asked.tasks, "STOP")
 
 
-def _copy(url: str, count: int) -> None:
-    """So many more tasks that were started and stopped, each like the first one."""
+def copy_tasks(url: str, count: int, desired: str) -> None:
+    """So many more tasks that were started, each like the first one, and of which this is wanted now."""
     with psycopg.connect(url, autocommit=True) as session:
         for table, key, more in (
             ("file", "id", "'name', 'known_' || n"),
             ("deployment", "file_id", "'name', 'known_' || n"),
-            ("instance", "file_id", "'desired', 'STOP', 'worker', NULL, 'running', false"),
+            ("instance", "file_id", f"'desired', '{desired}', 'worker', NULL, 'running', false"),
         ):
             changed = f"jsonb_build_object('{key}', 2000000 + n, {more})"
             session.execute(
