@@ -146,6 +146,19 @@ def test_a_run_that_was_replaced_changes_nothing_when_it_is_fenced_off(
     assert dispatch.renew("w1", {Hold(old.id, old.epoch)}).lost == {Hold(old.id, old.epoch)}
 
 
+def test_a_run_that_ended_since_its_lease_was_late_is_made_up_for_at_once(
+    services: Services,  # noqa: F811
+    dispatch: StoreDispatch,  # noqa: F811
+) -> None:
+    file_id = started(services)
+    old = run(dispatch)
+    dispatch.finish(old, Fenced("The lease of this run could not be renewed in time."))
+    with services.store.read() as db:
+        row = instances.get(db, file_id)
+        assert (row.desired, row.worker) == ("RUN", None), "nobody waits until the lease is over"
+        assert instances.failovers(db, [file_id]) == {file_id: 1}
+
+
 def test_no_two_beginnings_have_one_name_though_the_store_forgets(services: Services) -> None:  # noqa: F811
     file_id = deployed(services)
     names = set()
