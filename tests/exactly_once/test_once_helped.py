@@ -28,8 +28,9 @@ change."""
 ROWS, FEW_ROWS = 20_000, 2_000
 """Every fourth table with a key has few, and so its key before the first of them; the others get theirs at the end."""
 CHANNELS = 4
-READ_ROWS = 20
-"""Small pages, so that there is time to strike."""
+READ_ROWS, FEWER_READ_ROWS = 20, 5
+"""Small pages, so that there is time to strike; the smaller ones where all helpers are to have come before the load is
+over, also on a fast machine."""
 
 Crew = Callable[..., "Member"]
 
@@ -55,7 +56,7 @@ class Member:
 class Load:
     """A task whose load takes some seconds, of tables that are changed all the while."""
 
-    def __init__(self, house: House, name: str) -> None:
+    def __init__(self, house: House, name: str, read_rows: int) -> None:
         self.house, self.name = house, name
         self.source, self.target = SourceEye(house.source), TargetEye(house.target)
         self.source.run(f"CREATE DATABASE {name}")
@@ -67,7 +68,7 @@ class Load:
                 f"INSERT INTO {table} SELECT seq{twice}, CONCAT('row ', seq{twice}) FROM {name}.seq_1_to_{rows}"
             )
             self.source.run(f"ANALYZE TABLE {table}")
-        self.task_id = house.start_task(name, READ_ROWS, 1000, speed={"concurrent": CHANNELS})
+        self.task_id = house.start_task(name, read_rows, 1000, speed={"concurrent": CHANNELS})
         self._over = threading.Event()
         self._busy = threading.Thread(target=self._change, daemon=True)
         self._busy.start()
@@ -175,7 +176,8 @@ def crew(shared: House) -> Iterator[Crew]:
 
 @pytest.fixture
 def load(shared: House, request: pytest.FixtureRequest) -> Iterator[Load]:
-    made = Load(shared, request.node.name.removeprefix("test_")[:40])
+    name = request.node.originalname.removeprefix("test_")[:40]
+    made = Load(shared, name, getattr(request, "param", READ_ROWS))
     yield made
     made.end()
 
@@ -199,6 +201,7 @@ def test_a_helper_reads_and_ends_in_order(load: Load, crew: Crew) -> None:
     assert load.failovers() == 0
 
 
+@pytest.mark.parametrize("load", [FEWER_READ_ROWS], indirect=True, ids=["smaller pages"])
 def test_those_who_only_help_read_with_all_channels(load: Load, crew: Crew) -> None:
     """The run itself reads nothing any more, and ends what they have read."""
     helpers = [crew(f"helper {number}") for number in range(CHANNELS)]
