@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import (
     api,
     changes,
+    clustered,
     console,
     databases,
     datahub,
@@ -41,6 +42,7 @@ DATABASE_PARTS: dict[str, Callable[[int | None], list[Row]]] = {
     "growth": growth.measure_all,
     "scale": scale.measure_all,
     "spread": spread.measure_all,
+    "clustered": clustered.measure_all,
     "source": source.measure_all,
     "workers": workers.measure_all,
     "placing": placing.measure_all,

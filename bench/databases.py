@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -44,6 +44,9 @@ _TARGET = {
     "autovacuum": "off",
 }
 
+_DROPS = 500
+"""Tables of one statement: a transaction that drops thousands needs more locks than the server has room for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Databases:
@@ -67,6 +70,14 @@ class Databases:
     def session(self) -> psycopg.Connection[tuple[object, ...]]:
         """A session at the target that commits every statement."""
         return psycopg.connect(self.target, autocommit=True)
+
+    def drop(self, schema: str, tables: Sequence[str]) -> None:
+        """Those of them that are there."""
+        with self.session() as session:
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+            for begin in range(0, len(tables), _DROPS):
+                some = ", ".join(f"{schema}.{name}" for name in tables[begin : begin + _DROPS])
+                session.execute(f"DROP TABLE IF EXISTS {some}".encode())
 
     def empty_schema(self, name: str, *statements: str) -> None:
         """Make a schema anew in the target, with what the statements make in it, and leave nothing to be flushed."""

@@ -76,18 +76,18 @@ def _measure(count: int) -> Scale:
         floor = _floor(servers, count)
         servers.empty_schema(SCHEMA)
         with replication.serving() as service:
-            file_id = _create(service, servers)
+            file_id = create(service, servers)
             with _watching(servers, service) as seen, servers.session() as session:
                 began = time.perf_counter()
-                _call(service, "StartDISyncInstance", file_id)
+                call(service, "StartDISyncInstance", file_id)
                 _until(lambda: _any_row(session), service, file_id)
                 first = time.perf_counter() - began
-                _until(lambda: _state(service, file_id) == "0", service, file_id)
+                follows(service, file_id)
                 ended = time.perf_counter() - began
                 _compare(session, count)
                 change = _change_ms(servers, session, count)
             worker_mb = memory.peak_mb(memory.worker(service).pid)
-            _call(service, "StopDISyncInstance", file_id)
+            call(service, "StopDISyncInstance", file_id)
     print(f"    {count:,} tables: {ended:.1f} s", flush=True)
     return Scale(count, first, ended, floor, change, worker_mb, seen)
 
@@ -121,13 +121,11 @@ def _floor(servers: Databases, count: int) -> float:
                     for n in range(1, ROWS + 1):
                         copy.write_row((n, f"name {n}", f"{n}.25", "2026-01-01 00:00:00"))
         took = time.perf_counter() - began
-        # One transaction that drops thousands of tables needs more locks than the server has room for.
-        for name in _names(count):
-            session.execute(f"DROP TABLE floor.{name}".encode())
+    servers.drop("floor", list(_names(count)))
     return took
 
 
-def _create(service: Service, servers: Databases) -> int:
+def create(service: Service, servers: Databases) -> int:
     for name, kind, content in (
         ("mm", "mysql", servers.source_content()),
         ("holo", "holo", servers.target_content()),
@@ -137,11 +135,11 @@ def _create(service: Service, servers: Databases) -> int:
     wanted = {"ProjectId": WORKSPACE, "TaskType": "DI_SOLUTION", "TaskName": "scale", "TaskContent": PROCESS_CONTENT}
     made = signed.call(service.address, service.key, "CreateDISyncTask", **wanted)
     file_id = int(made["Data"]["FileId"])
-    _call(service, "DeployDISyncTask", file_id)
+    call(service, "DeployDISyncTask", file_id)
     return file_id
 
 
-def _call(service: Service, action: str, file_id: int) -> dict[str, object]:
+def call(service: Service, action: str, file_id: int) -> dict[str, object]:
     place = {"ProjectId": WORKSPACE, "TaskType": "DI_SOLUTION", "FileId": file_id}
     data: dict[str, object] = signed.call(service.address, service.key, action, **place)["Data"]
     if data["Status"] != "success":
@@ -150,9 +148,14 @@ def _call(service: Service, action: str, file_id: int) -> dict[str, object]:
 
 
 def _state(service: Service, file_id: int) -> str:
-    detail = _call(service, "GetDISyncTask", file_id)["SolutionDetail"]
+    detail = call(service, "GetDISyncTask", file_id)["SolutionDetail"]
     assert isinstance(detail, dict)
     return str(detail["Status"])
+
+
+def follows(service: Service, file_id: int) -> None:
+    """Returns when all its tables are loaded, and followed."""
+    _until(lambda: _state(service, file_id) == "0", service, file_id)
 
 
 def _until(done: Callable[[], bool], service: Service, file_id: int) -> None:
@@ -160,7 +163,7 @@ def _until(done: Callable[[], bool], service: Service, file_id: int) -> None:
     while not done():
         state = _state(service, file_id)
         if state not in ("0", "2", "8") or time.perf_counter() > deadline:
-            info = _call(service, "GetDISyncInstanceInfo", file_id)
+            info = call(service, "GetDISyncInstanceInfo", file_id)
             raise RuntimeError(f"the solution is at {state}: {str(info)[:2000]}\n{service.log[-4000:]}")
         time.sleep(_LOOK_SECONDS)
 

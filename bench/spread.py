@@ -32,8 +32,6 @@ MOST, TABLES, HELD, EACH = 5_000, 2_000, 500, 100
 """Small tables: of one round, of ROUNDS rounds, and those that are loaded where workers are held; the rows of each."""
 _CHANNELS = 8
 _SCHEMA = "spread"
-_DROPS = 500
-"""Tables of one statement: a transaction that drops thousands needs more locks than the server has room for."""
 _SMALL = (
     Column("id", "BIGINT NOT NULL", "bigint NOT NULL"),
     Column("name", "VARCHAR(32) NOT NULL", "varchar(32) NOT NULL"),
@@ -76,7 +74,7 @@ def loads(servers: Databases, rows: int | None = None) -> list[Loads]:
     some, held = most * TABLES // MOST, most * HELD // MOST
     orders.fill(servers, count)
     large = (TABLE,), [contents.source_checksum(servers, TABLE, DATABASE)]
-    small = _fill_small(servers, most)
+    small = fill_small(servers, most)
     sums = contents.source_checksums(servers, small, DATABASE)
     return [
         Loads(f"full load of {count:,} rows of one table", *large),
@@ -115,11 +113,7 @@ def _shares(ran: Sequence[Ran]) -> str:
 
 def _load(servers: Databases, load: Loads, workers: int) -> Ran:
     names = [table.name for table in load.tables]
-    with servers.session() as session:
-        for begin in range(0, len(names), _DROPS):
-            some = ", ".join(f"{_SCHEMA}.{name}" for name in names[begin : begin + _DROPS])
-            session.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}".encode())
-            session.execute(f"DROP TABLE IF EXISTS {some}".encode())
+    servers.drop(_SCHEMA, names)
     servers.empty_schema(_SCHEMA)
     with ExitStack() as stack:
         service = stack.enter_context(replication.serving(workers))
@@ -139,7 +133,7 @@ def _cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _fill_small(servers: Databases, tables: int) -> list[Table]:
+def fill_small(servers: Databases, tables: int) -> list[Table]:
     """No two tables have the same rows."""
     made = [Table(f"small_{number:05}", _SMALL, ("id",)) for number in range(tables)]
     for number, table in enumerate(made):

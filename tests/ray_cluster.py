@@ -169,6 +169,11 @@ class Cluster:
         """The processes in which our workers are, by pid."""
         return {process.pid: process for process in self.processes() if "Host" in "".join(_title(process))}
 
+    def at_work(self) -> list[psutil.Process]:
+        """The processes in which our workers are, and our Ray tasks."""
+        theirs = ("Host", "ray::help-")
+        return [one for one in self.processes() if any(name in "".join(_title(one)) for name in theirs)]
+
     def log(self) -> str:
         """What our workers have written, wherever they were."""
         files = sorted(self.folder.glob("*/session_latest/logs/worker-*.err"))
