@@ -16,6 +16,7 @@ from datahub import DataHub
 from disync.connectors import find
 from disync.connectors.datahub.wire import schema as schemas
 from disync.connectors.datahub.wire.schema import Schema
+from disync.connectors.postgres import merging
 from disync.datahub.hub import DAY_MS, Hub, now_ms
 from disync.datahub.local import LocalDataHub
 from disync.model.connector import ChangeReader, Site, Writer
@@ -130,6 +131,13 @@ class Topic:
 
 def _theirs(schema: Schema) -> RecordSchema:
     return RecordSchema.from_json_str(schemas.dump(schema))
+
+
+@pytest.fixture(params=["bound", "staged"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same test for rows that are bound to a statement, if they are few, and for all through temporary tables."""
+    if request.param == "staged":
+        monkeypatch.setattr(merging, "FEW_VALUES", 0)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,9 @@ FLUSH_BYTES = 16 << 20
 LOAD_BYTES = 8 << 20
 """The same of a full load, whose rows a target may take as they come: larger steps would only hold more memory."""
 
+FLUSH_TABLES = 200
+"""And of so many tables: a server has room for so many locks, and a transaction holds those of all that it touches."""
+
 FLUSH_SECONDS = 0.5
 """And for how long: the age of the oldest row that is not yet checkpointed."""
 
@@ -28,8 +31,8 @@ FLUSH_SECONDS = 0.5
 class FlushPace:
     """Large steps under load, none held back when the source is idle.
 
-    A checkpoint is due once `most` rows, `most_bytes` or FLUSH_SECONDS have gathered. The bound is kept from above:
-    `fits` says whether more rows may be written before the next flush.
+    A checkpoint is due once `most` rows, `most_bytes`, FLUSH_TABLES or FLUSH_SECONDS have gathered. The bound is kept
+    from above: `fits` says whether more rows may be written before the next flush.
     """
 
     most: int = FLUSH_ROWS
@@ -37,17 +40,19 @@ class FlushPace:
     clock: Callable[[], float] = time.monotonic
     rows: int = 0
     size: int = 0
+    tables: set[str] = field(default_factory=set)
     since: float = 0.0
 
-    def wrote(self, rows: int, size: int) -> None:
+    def wrote(self, table: str, rows: int, size: int) -> None:
         if self.rows == 0:
             self.since = self.clock()
+        self.tables.add(table)
         self.rows += rows
         self.size += size
 
     @property
     def due(self) -> bool:
-        full = self.rows >= self.most or self.size >= self.most_bytes
+        full = self.rows >= self.most or self.size >= self.most_bytes or len(self.tables) >= FLUSH_TABLES
         return self.rows > 0 and (full or self.clock() - self.since >= FLUSH_SECONDS)
 
     def fits(self, rows: int) -> bool:
@@ -56,6 +61,7 @@ class FlushPace:
 
     def flushed(self) -> None:
         self.rows = self.size = 0
+        self.tables.clear()
 
 
 @dataclass(slots=True)

@@ -105,7 +105,7 @@ class SplitRun:
         if mapped.count:
             with self._told():
                 self._sink.write(mapped)
-        self._pace.wrote(batch.count, batch.size)
+        self._pace.wrote(batch.table.name, batch.count, batch.size)
         self._tally += Tally(rows_read=batch.changes, bytes_read=batch.size, rows_written=mapped.changes)
 
     @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from pair import Pair, made
 
 import mysqld
+from disync.connectors.postgres import merging
 from disync.connectors.postgres.sink import PostgresSink
 from disync.model.data import Batch
 from disync.model.errors import Unreachable
@@ -35,12 +36,18 @@ def _of(*types: str) -> Any:
     return pytest.mark.parametrize("number", numbers, ids=[GOLDEN[n]["type"] for n in numbers])
 
 
-@pytest.fixture(scope="module", params=[None, "pgcopy"], ids=["arrow", "pgcopy"])
+WAYS = [(None, merging.FEW_VALUES), ("pgcopy", merging.FEW_VALUES), ("pgcopy", 0)]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=["arrow", "pgcopy", "pgcopy, staged"])
 def moved(
     pair_source: mysqld.Server, pair_target: str, request: pytest.FixtureRequest
 ) -> Iterator[dict[int, tuple[list[Any], list[Any]]]]:
     """For each golden case the values that were loaded, and those that came by the log."""
-    for pair in made(pair_source, pair_target, request.param):
+    form, few = request.param
+    patch = pytest.MonkeyPatch()
+    patch.setattr(merging, "FEW_VALUES", few)
+    for pair in made(pair_source, pair_target, form):
         for number, case in enumerate(GOLDEN):
             pair.sql(f"CREATE TABLE t{number} (id INT PRIMARY KEY, v {case['type']})")
         _insert(pair, 0, "+00:00")
@@ -49,6 +56,7 @@ def moved(
             _insert(pair, 100, "-09:30")
             running.settle()
         yield {number: (_found(pair, number, "<"), _found(pair, number, ">=")) for number in range(len(GOLDEN))}
+    patch.undo()
 
 
 def _insert(pair: Pair, first: int, zone: str) -> None:

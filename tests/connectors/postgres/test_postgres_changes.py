@@ -21,6 +21,8 @@ from disync.model.types import Kind
 from disync.native import pgcopy
 from waiting import until
 
+pytestmark = pytest.mark.usefixtures("way")
+
 PAIR = Table(
     "pair",
     (Column("a", Kind.INTEGER), Column("b", Kind.STRING), Column("v", Kind.DECIMAL, precision=65, scale=30)),

@@ -84,6 +84,52 @@ def test_c60_values_come_back(
     check()
 
 
+KEYS: dict[str, tuple[Kind, Sequence[Any]]] = {
+    "int2": (Kind.SMALLINT, (1, -2, 3)),
+    "int4": (Kind.INTEGER, (1, -2, 3)),
+    "int8": (Kind.BIGINT, (1, -(2**62), 3)),
+    "numeric": (Kind.DECIMAL, ("1.50", "-2", "3")),
+    "numeric(12,3)": (Kind.DECIMAL, ("1.50", "-2", "3")),
+    "float4": (Kind.FLOAT, (0.5, -2.0, 3.25)),
+    "float8": (Kind.DOUBLE, (0.1, -2.0, 3.25)),
+    "bool": (Kind.BOOLEAN, (True, False)),
+    "text": (Kind.STRING, ("one", "", "three ")),
+    "varchar(9)": (Kind.STRING, ("one", "", "three ")),
+    "bytea": (Kind.BYTES, (b"\0", b"", b"three")),
+    "jsonb": (Kind.JSON, ('{"a": 1}', "[]", "3")),
+    "date": (Kind.DATE, (0, -1, 20_000)),
+    "time": (Kind.TIME, ("00:00:01", "23:59:59.5", "12:00:00")),
+    "interval": (Kind.TIME, ("00:00:01", "-838:59:59", "12:00:00")),
+    "timestamp(3)": (Kind.DATETIME, (0, -1000, 10**15)),
+    "timestamptz": (Kind.TIMESTAMP, (0, -1, 10**15)),
+}
+"""Types of the target and values that one of the source has."""
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("name", KEYS)
+def test_rows_come_change_and_go_by_keys_of_every_type(place: Place, name: str) -> None:
+    kind, values = KEYS[name]
+    place.run(f"CREATE TABLE single (k {name} PRIMARY KEY, v {name})")
+    place.run(f"CREATE TABLE double (n int, k {name}, v {name}, PRIMARY KEY (k, n))")
+    number, key, value = Column("n", Kind.INTEGER), Column("k", kind), Column("v", kind)
+    single, double = Table("single", (key, value), ("k",)), Table("double", (number, key, value), ("n", "k"))
+    sink = place.sink(single, double)
+    first, second, *others = values
+    sink.write(changes(*(("I", (one, one)) for one in values), table=single))
+    sink.write(changes(*(("I", (at, one, one)) for one in values for at in (1, 2)), table=double))
+    assert flush(sink) == []
+    sink.write(
+        changes(("D", (first, None)), ("U", (second, first)), ("U", (first, None)), ("D", (first, None)), table=single)
+    )
+    sink.write(changes(("D", (1, first, None)), ("U", (2, second, first)), table=double))
+    assert flush(sink, "2") == []
+    same = "SELECT count(*), count(*) FILTER (WHERE v = k) FROM"
+    assert place.run(f"{same} single") == [(1 + len(others), len(others))]
+    assert place.run(f"{same} double") == [(2 * len(values) - 1, 2 * len(values) - 2)]
+    assert place.run("SELECT count(*) FROM double WHERE n = 1") == [(len(values) - 1,)]
+
+
 @often
 @given(st.lists(digits, max_size=20))
 def test_c65_decimals_keep_every_digit(server: psycopg.Connection[Any], values: list[str]) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
 from disync.connectors import network
@@ -16,6 +18,20 @@ from disync.model.data import Table
 from disync.model.errors import BadConfig, Fenced, TaskError, Unreachable
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+
+
+class Bound(bytes):
+    """A field as it is in rows of binary COPY, bound to a statement as it is: the server knows the type by where it
+    stands."""
+
+
+class _AsItIs(Dumper):
+    oid = 0
+    format = Format.BINARY
+
+    def dump(self, obj: Bound) -> Bound:
+        return obj
+
 
 APPLICATION = "disync"
 CONNECT_SECONDS = 10
@@ -80,6 +96,7 @@ def connect(address: Address, seconds: int = CONNECT_SECONDS, name: str = APPLIC
         )
     except psycopg.Error as error:
         raise refusal(error) from error
+    connection.adapters.register_dumper(Bound, _AsItIs)
     _stay(connection)
     return connection
 
@@ -109,6 +126,11 @@ def refusal(error: psycopg.Error) -> TaskError:
 def trouble(error: psycopg.Error, doing: str) -> TaskError:
     """What an error of a statement means for the task."""
     state = error.sqlstate
+    if state == "53200" and "lock" in (error.diag.message_hint or ""):
+        return Unreachable(
+            f"PostgreSQL has no room for the locks of all tables that its transactions are about, while {doing}. Raise "
+            "max_locks_per_transaction there (it wants a restart): 512 is enough for transactions over 10,000 tables."
+        )
     if state is None or state[:2] in _RETRIED or state in _ENDED:
         return Unreachable(f"PostgreSQL failed while {doing}: {reason(error)}")
     if state == "42501":

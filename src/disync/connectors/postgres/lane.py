@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
 
 import psycopg
 
-from disync.connectors.postgres import fields, sql
+from disync.connectors.postgres import sql
 from disync.connectors.postgres.catalog import Target, describe
 from disync.connectors.postgres.connection import Connection, cannot_be_held, of_the_row, reason, reason_of_row
-from disync.connectors.postgres.copying import PIECE, Copying
+from disync.connectors.postgres.copying import Copying
 from disync.connectors.postgres.destination import Destination
 from disync.connectors.postgres.mapping import Mapping, changes_in
-from disync.connectors.postgres.sql import Relation
+from disync.connectors.postgres.merging import Merging, copy_rows
+from disync.connectors.postgres.stages import Stages
 from disync.model.data import Batch, Dirty, Position, Table
 from disync.model.errors import BadConfig, DirtyLimit, Unreachable
 from disync.native import rows
 from disync.native.fold import Fold
-
-_STAGES = count(1)
 
 LOOKED_FOR = 1000
 """Beyond what a task allows: refused rows are found one by one, which takes a millisecond or two for each."""
@@ -34,7 +32,13 @@ class Lane:
     """
 
     def __init__(
-        self, connection: Connection, target: Target, table: Table, destination: Destination, counts: bool
+        self,
+        connection: Connection,
+        target: Target,
+        table: Table,
+        destination: Destination,
+        stages: Stages,
+        counts: bool,
     ) -> None:
         """`counts`: whether the server says exactly how many rows a statement has put."""
         self._connection = connection
@@ -50,8 +54,7 @@ class Lane:
         self._changes = self._folder()
         self._dirty: list[Dirty] = []
         self._position = Position("")
-        self._stages: dict[bool, Relation] = {}
-        self._filled: set[bool] = set()
+        self._merging = Merging(connection, target, self.mapping, stages, self._require_put)
         self._overlaps = False
 
     def take(self, batch: Batch, sequence: int, now_ms: int) -> int:
@@ -80,11 +83,6 @@ class Lane:
         """Whether there is something for `apply` to do, or to tell."""
         return bool(self._loads or self._refused or self._changes or self._dirty)
 
-    @property
-    def staged(self) -> bool:
-        """Whether temporary tables of its own are left on the connection."""
-        return bool(self._stages)
-
     def pause(self) -> None:
         """End what is being sent, so that something else can be asked. Where keys were there already, rows are merged
         from now on."""
@@ -112,15 +110,12 @@ class Lane:
         elif refused:
             self._each(b"".join(refused), self._copy)
         if changes:
-            self._open_stages()
-            self._each(changes.gone(), self._delete, self.mapping.keys)
-            self._each(changes.live(new=False), self._replace)
-            self._each(changes.live(new=True), self._add)
+            self._merging.begin(len(changes))
+            self._each(changes.gone(), self._merging.delete, self.mapping.keys)
+            self._each(changes.live(new=False), self._merging.replace)
+            self._each(changes.live(new=True), self._merging.add)
         dirty, self._dirty = self._dirty, []
         return dirty
-
-    def committed(self) -> None:
-        self._filled.clear()  # stages are empty after every commit
 
     def _folder(self) -> Fold | None:
         mapping = self.mapping
@@ -163,7 +158,9 @@ class Lane:
             if not of_the_row(error):
                 raise
             number = rows.count(lines)
-            if number > 1:
+            if self.mapping.keys and self._merging.stage():
+                self._each(lines, put, keys)
+            elif number > 1:
                 middle = rows.cut(lines, number // 2)
                 self._each(lines[:middle], put, keys)
                 self._each(lines[middle:], put, keys)
@@ -186,70 +183,8 @@ class Lane:
             )
 
     def _copy(self, lines: bytes) -> None:
-        taken = self._fill(self._target.relation, self.mapping.columns, [lines])
+        taken = copy_rows(self._connection, self._target.relation, self.mapping.columns, lines)
         self._require_put(rows.count(lines), taken)
-
-    def _delete(self, keys: bytes) -> None:
-        stage = self._staged(True, self.mapping.keys, keys)
-        self._execute(sql.delete_staged(self._target.relation, stage, self.mapping.keys))
-
-    def _add(self, lines: bytes) -> None:
-        self._merge(lines, ignore=True)
-
-    def _replace(self, lines: bytes) -> None:
-        """Where more than the key is unique, rows may swap values: then all of them leave before they come back."""
-        if len(self._target.unique) < 2 or not self.mapping.whole:
-            self._merge(lines, ignore=False)
-            return
-        try:
-            with self._connection.transaction():
-                self._merge(lines, ignore=False)
-        except psycopg.errors.UniqueViolation:
-            self._delete(rows.project(lines, self.mapping.key_places))
-            self._merge(lines, ignore=False)
-
-    def _merge(self, lines: bytes, ignore: bool) -> None:
-        columns, keys = self.mapping.columns, self.mapping.keys
-        stage = self._staged(False, columns, lines)
-        identity = any(column.identity for column in self._target.columns)
-        insert = sql.insert_staged(self._target.relation, stage, columns, identity)
-        taken = self._execute(insert + sql.on_conflict(keys, columns, ignore))
-        if sql.replaces(keys, columns, ignore):  # else nobody knows how many were there
-            self._require_put(rows.count(lines), taken)
-
-    def _open_stages(self) -> None:
-        """Two temporary tables, for keys that are gone and for rows; made outside of savepoints, as they are kept."""
-        if self._stages:
-            return
-        for gone, columns in ((True, self.mapping.keys), (False, self.mapping.columns)):
-            stage = Relation(None, f"disync_stage_{next(_STAGES)}")
-            self._execute(sql.create_stage(stage, self._target.relation, columns))
-            self._stages[gone] = stage
-
-    def _staged(self, gone: bool, columns: Sequence[str], lines: bytes) -> Relation:
-        """The stage, holding exactly these rows."""
-        stage = self._stages[gone]
-        if gone in self._filled:
-            self._execute(f"TRUNCATE {stage}")
-        self._filled.add(gone)
-        self._fill(stage, columns, [lines])
-        return stage
-
-    def _fill(self, relation: Relation, columns: Sequence[str], lines: Sequence[bytes]) -> int:
-        """How many rows the server has taken."""
-        with self._connection.cursor() as cursor:
-            with cursor.copy(sql.copy_in(relation, columns).encode()) as copy:
-                copy.write(fields.HEADER)
-                for line in lines:
-                    view = memoryview(line)
-                    for at in range(0, len(view), PIECE):
-                        copy.write(view[at : at + PIECE])
-                copy.write(fields.TRAILER)
-            return cursor.rowcount
-
-    def _execute(self, statement: str) -> int:
-        """How many rows it was about, as the server says."""
-        return self._connection.execute(statement.encode()).rowcount
 
     def _require_put(self, sent: int, taken: int) -> None:
         """No constraint refuses a row without a word: it is a trigger or a rule that does."""

@@ -18,6 +18,7 @@ from disync.connectors.postgres.connection import about, told
 from disync.connectors.postgres.destination import Destination, Link
 from disync.connectors.postgres.lane import Lane
 from disync.connectors.postgres.parting import parting
+from disync.connectors.postgres.stages import Stages
 from disync.connectors.postgres.target import lacking
 from disync.model.connector import Parting, Sink
 from disync.model.data import Batch, Dirty, Position, SchemaChange, Table
@@ -51,7 +52,10 @@ class PostgresSink(Sink):
         self._connection, self._dialect = link
         self._left = left
         self._open = True
+        self._stages = Stages(self._connection)
         self._lanes: dict[str, Lane] = {}
+        self._waiting: dict[str, Lane] = {}
+        """Those that have taken something since it was last put into their tables."""
         self._sending: Lane | None = None
         self._dirty: list[Dirty] = []
         self._rows = self._bytes = 0
@@ -74,7 +78,7 @@ class PostgresSink(Sink):
         with told(f"writing rows of {batch.table.name}"):
             with about(batch.table):
                 lane = self._lane(batch.table)
-                self._sending = lane
+                self._sending = self._waiting[batch.table.name] = lane
                 self._sequence = lane.take(batch, self._sequence, time.time_ns() // 1_000_000)
             self._rows += batch.count if batch.ops is not None else 0  # rows of a load are sent already
             self._bytes += batch.size
@@ -87,7 +91,7 @@ class PostgresSink(Sink):
         with about(change.after), told(f"following {change.kind}: {change.statement}"):
             self._pause()
             self._connection.rollback()
-            self._lanes.clear()
+            self._start_anew()
             # A run that was replaced must not truncate what the new one has written.
             schema = self._destination.schema
             if self._seen is None:
@@ -110,7 +114,7 @@ class PostgresSink(Sink):
         wish = self._destination.wish(table)
         with about(table), told(f"making the primary key of {wish.relation}"):
             self._pause()
-            self._lanes.clear()
+            self._start_anew()
             late_key.put(self._connection, wish.relation, wish.primary)
 
     def parts(self) -> list[str]:
@@ -133,7 +137,7 @@ class PostgresSink(Sink):
         with told("ending a transaction"):
             self._pause()
             self._connection.rollback()
-            self._lanes.clear()
+            self._start_anew()
 
     def last(self) -> Checkpoint | None:
         if self._seen is not None and self._seen.closed:
@@ -159,8 +163,7 @@ class PostgresSink(Sink):
             with suppress(psycopg.Error):
                 self._connection.rollback()
             raise
-        for lane in self._lanes.values():
-            lane.committed()
+        self._stages.committed()
         self._seen, self._locked = new, False
         dirty, self._dirty = self._dirty, []
         return dirty
@@ -172,11 +175,16 @@ class PostgresSink(Sink):
         if self._sending is not None:
             self._sending.abandon()
         idle = self._connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
-        staged = self._split.endless or any(lane.staged for lane in self._lanes.values())
-        clean = idle and self._sending is None and not staged
+        clean = idle and self._sending is None and not self._split.endless and not self._stages.left
         self._sending = None
-        self._lanes.clear()
+        self._start_anew()
         self._left(self, (self._connection, self._dialect), clean)
+
+    def _start_anew(self) -> None:
+        """Nothing is known of the tables any more."""
+        self._lanes.clear()
+        self._waiting.clear()
+        self._stages.forget()
 
     def _lane(self, table: Table) -> Lane:
         """The lane of a table; another one when its columns are others than before."""
@@ -196,7 +204,7 @@ class PostgresSink(Sink):
         # A log tells of a column before its first row. What is read of a table may be ahead of the log.
         if self._split.endless and (lacks := lacking(destination.wish(table), target)):
             raise lacks
-        lane = Lane(self._connection, target, table, destination, self._dialect.counts)
+        lane = Lane(self._connection, target, table, destination, self._stages, self._dialect.counts)
         self._lanes[table.name] = lane
         return lane
 
@@ -218,11 +226,12 @@ class PostgresSink(Sink):
 
     def _apply(self) -> None:
         self._pause()
-        for lane in self._lanes.values():
+        for lane in self._waiting.values():
             if not lane.waits:
                 continue
             with self._writing(lane):
                 self._dirty += lane.apply()
+        self._waiting.clear()
         self._rows = self._bytes = 0
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from disync.model.errors import BadConfig
 
@@ -84,10 +85,31 @@ def delete_staged(relation: Relation, stage: Relation, keys: Sequence[str]) -> s
     return f"DELETE FROM {relation} t USING {stage} s WHERE {same}"
 
 
-def insert_staged(relation: Relation, stage: Relation, columns: Sequence[str], identity: bool) -> str:
+def delete_bound(relation: Relation, keys: Sequence[str], number: int) -> str:
+    """So many rows, each with a value bound for each of its keys."""
+    if len(keys) == 1:
+        values = ", ".join(f"${at}" for at in range(1, number + 1))
+        return f"DELETE FROM {relation} WHERE {quote(keys[0])} IN ({values})"
+    places = count(1)
+    rows = (" AND ".join(f"{quote(key)} = ${next(places)}" for key in keys) for _ in range(number))
+    return f"DELETE FROM {relation} WHERE {' OR '.join(f'({row})' for row in rows)}"
+
+
+def insert_into(relation: Relation, columns: Sequence[str], identity: bool) -> str:
     """`identity`: the table numbers its rows itself, and the source's numbers are to be taken instead."""
     override = " OVERRIDING SYSTEM VALUE" if identity else ""
-    return f"INSERT INTO {relation} ({listed(columns)}){override} SELECT {listed(columns)} FROM {stage}"
+    return f"INSERT INTO {relation} ({listed(columns)}){override}"
+
+
+def select_staged(stage: Relation, columns: Sequence[str]) -> str:
+    return f" SELECT {listed(columns)} FROM {stage}"
+
+
+def bound(width: int, number: int) -> str:
+    """So many rows of so many values, each of which is bound."""
+    places = count(1)
+    rows = (", ".join(f"${next(places)}" for _ in range(width)) for _ in range(number))
+    return f" VALUES {', '.join(f'({row})' for row in rows)}"
 
 
 def replaces(keys: Sequence[str], columns: Sequence[str], ignore: bool) -> bool:
