@@ -61,7 +61,8 @@ def test_c18_a_change_that_cannot_be_repeated_stops_the_task_by_name(shared: Hou
         return target.run(f"SELECT id FROM {name}.k ORDER BY id")
 
     def loaded() -> bool:
-        return target.run(f"SELECT to_regclass('{name}.t')") != [(None,)]
+        made = target.run(f"SELECT to_regclass('{name}.t')") != [(None,)]
+        return made and target.run(f"SELECT count(*) FROM {name}.t") == [(3,)]
 
     host = _begun(shared, task_id)
     try:
