@@ -437,6 +437,16 @@ def test_rows_of_another_shape_without_a_word_are_taken_by_name(place: Place) ->
     assert place.rows() == [(1, "uno"), (2, "two"), (3, None)]
 
 
+def test_rows_are_wider_again_than_they_were(place: Place) -> None:
+    narrower = replace(PEOPLE, columns=PEOPLE.columns[:1])
+    place.sink(PEOPLE)
+    sink = place.sink(narrower)
+    sink.write(changes(("I", (1,)), ("I", (2,)), table=narrower))
+    sink.write(changes(("U", (1, "uno"))))
+    flush(sink)
+    assert place.rows() == [(1, "uno"), (2, None)]
+
+
 @pytest.mark.parametrize("kind", ["text COLLATE ci", "character(9)"])
 def test_c89_keys_that_are_equal_here_only_are_refused(place: Place, kind: str) -> None:
     place.run("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")

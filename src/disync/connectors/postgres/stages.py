@@ -20,6 +20,10 @@ MOST = 16
 _NUMBERS = count(1)
 
 
+_Shape = tuple[Relation, tuple[str, ...], tuple[str, ...]]
+"""A table, its columns and its keys."""
+
+
 class Pair(NamedTuple):
     """For rows that are there, and for the keys of those that are gone."""
 
@@ -33,8 +37,8 @@ class Stages:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._made: dict[Relation, Pair] = {}
-        self._used: set[Relation] = set()
+        self._made: dict[_Shape, Pair] = {}
+        self._used: set[_Shape] = set()
         self._filled: set[Relation] = set()
         self._left: list[Relation] = []
 
@@ -50,15 +54,16 @@ class Stages:
 
     def open(self, target: Relation, columns: Sequence[str], keys: Sequence[str]) -> Pair:
         """Those of a table, with these columns, made where they are not there."""
-        self._used.add(target)
-        if (pair := self._made.get(target)) is not None:
+        shape = target, tuple(columns), tuple(keys)
+        self._used.add(shape)
+        if (pair := self._made.get(shape)) is not None:
             return pair
         if len(self._made) >= MOST:
             self.forget()
         if self._left:
             self._execute(f"DROP TABLE IF EXISTS {', '.join(map(str, self._left))}")
             self._left.clear()
-        pair = self._made[target] = Pair(*(Relation(None, f"disync_stage_{next(_NUMBERS)}") for _ in range(2)))
+        pair = self._made[shape] = Pair(*(Relation(None, f"disync_stage_{next(_NUMBERS)}") for _ in range(2)))
         self._execute(sql.create_stage(pair.rows, target, columns))
         self._execute(sql.create_stage(pair.keys, target, keys))
         return pair
