@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,34 +46,22 @@ class Ran:
     change: float
     cpu: Sequence[float]
 
-    @property
-    def shares(self) -> str:
-        return ", ".join(f"{100 * one / sum(self.cpu):.0f} %" for one in self.cpu)
-
 
 def measure_all(rows: int | None = None) -> list[Row]:
     """`rows`: how many tables."""
     with databases() as servers:
         tables = spread.fill_small(servers, rows or TABLES)
         ran = [_ran(servers, tables, name, number) for number, name in enumerate(SERVING)]
-    first = ran[0]
-    return [
-        Row(
-            f"solution over {len(tables):,} tables, {name}: until all follow",
-            f"{one.load:.1f} s; of the CPU time of {len(one.cpu)} processes {one.shares}",
-            f"{first.load:.1f} s (one worker)",
-            first.load / one.load,
-        )
-        for name, one in zip(SERVING, ran, strict=True)
-    ] + [
-        Row(
-            f"… {name}: until a change in each table is there",
-            f"{one.change:.1f} s",
-            f"{first.change:.1f} s",
-            first.change / one.change,
-        )
-        for name, one in zip(SERVING, ran, strict=True)
-    ]
+    what = f"solution over {len(tables):,} tables"
+    loads = {name: one.load for name, one in zip(SERVING, ran, strict=True)}
+    changes = {name: one.change for name, one in zip(SERVING, ran, strict=True)}
+    return [*_rows(f"{what}: until all follow", loads), *_rows(f"{what}: until a change in each is there", changes)]
+
+
+def _rows(what: str, seconds: Mapping[str, float]) -> list[Row]:
+    """Each beside the first."""
+    first, *_ = seconds.values()
+    return [Row(f"{what}, {name}", f"{one:.1f} s", f"{first:.1f} s", first / one) for name, one in seconds.items()]
 
 
 def _ran(servers: Databases, tables: Sequence[Table], name: str, number: int) -> Ran:
@@ -92,6 +80,7 @@ def _ran(servers: Databases, tables: Sequence[Table], name: str, number: int) ->
         servers.source.run(
             [f"UPDATE {table.name} SET amount = amount + 1 WHERE id = {number}" for table in tables], DATABASE
         )
+        # The log is in order: the last change comes after all others. It makes an amount of this table that none had.
         last = f"SELECT amount > {len(tables)} FROM {scale.SCHEMA}.{tables[-1].name} WHERE id = {number}"
         until(lambda: session.execute(last.encode()).fetchall() == [(True,)], seconds=_PATIENCE_SECONDS)
         change = time.perf_counter() - began
